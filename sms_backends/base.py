@@ -1,0 +1,181 @@
+"""What an adapter is. Subclass `BaseSmsBackend`, implement `send_sms()`, declare the options and capabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+
+from .exceptions import Scope, SmsError, UnsupportedFeatureError
+from .results import (
+    Balance,
+    Capabilities,
+    DeliveryReceipt,
+    IncomingSms,
+    LookupResult,
+    Outcome,
+    Price,
+    SendResult,
+)
+
+if TYPE_CHECKING:
+    from .message import SMSMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One entry of a gateway's OPTIONS: its default (`...` means it must be given) and one line of help."""
+
+    default: Any = ...
+    help: str = ""
+
+
+class BaseSmsBackend:
+    """
+    An adapter to one provider, configured for one account (a gateway).
+
+    The least an adapter does is `send_sms(phone_numbers, message)`. One that returns nothing is taken at its word:
+    every recipient counts as accepted, without an id. Adapters are used from several threads at once.
+    """
+
+    #: The company, in its own capitals.
+    provider_name: ClassVar[str] = ""
+    capabilities: ClassVar[Capabilities] = Capabilities()
+    #: OPTIONS that the adapter knows. None (an adapter of the original interface) accepts any.
+    known_options: ClassVar[Mapping[str, Option] | None] = None
+
+    def __init__(self, *, alias: str = "default", **options: Any) -> None:
+        """Raises ImproperlyConfigured for an unknown or missing option. Opens no connection."""
+        self.alias = alias
+        self.options = self._checked_options(options)
+
+    @classmethod
+    def path(cls) -> str:
+        """The dotted path that names this backend in settings."""
+        return f"{cls.__module__}.{cls.__qualname__}"
+
+    def _checked_options(self, options: dict[str, Any]) -> dict[str, Any]:
+        if self.known_options is None:
+            return options
+        for name in options:
+            if name not in self.known_options:
+                known = ", ".join(sorted(self.known_options)) or "none"
+                raise ImproperlyConfigured(
+                    f"Gateway '{self.alias}': {self.path()} has no option {name!r}. Known options: {known}."
+                )
+        checked = {}
+        for name, option in self.known_options.items():
+            value = options.get(name, option.default)
+            if value is ...:
+                raise ImproperlyConfigured(
+                    f"Gateway '{self.alias}': {self.path()} needs the option {name!r} ({option.help}). "
+                    f'Example: "OPTIONS": {{"{name}": "..."}}.'
+                )
+            checked[name] = value
+        return checked
+
+    # --- sending -------------------------------------------------------------------------------------------
+
+    def send_sms(self, phone_numbers: Sequence[str], message: str) -> list[SendResult] | None:
+        """
+        Send one text to several numbers; return one `SendResult` per number, in order.
+
+        An adapter may take the keywords `reference`, `sender_id` and `validity_period` as well; those it names in its
+        signature are passed on. May raise `SmsError` only before the first request is written; after that it
+        returns, with the error of a whole request attached to each result.
+        """
+        raise NotImplementedError("An SMS backend must implement send_sms(phone_numbers, message).")
+
+    def send_messages(self, messages: Sequence[SMSMessage]) -> list[SendResult]:
+        """
+        Send different texts in one go; return the results of all recipients of all messages, flat and in order.
+
+        The default asks `send_sms()` once per message. After an error of the whole account the remaining messages are
+        not offered: they come back rejected with that error, provably not taken.
+        """
+        results: list[SendResult] = []
+        refused: SmsError | None = None
+        for message in messages:
+            if refused is not None:
+                results += self.results_for(message, Outcome.REJECTED, refused)
+                continue
+            try:
+                results += message.send_through(self)
+            except SmsError as error:
+                if not results and len(messages) == 1:
+                    raise
+                results += self.results_for(message, Outcome.REJECTED, error)
+                refused = error if error.scope is Scope.ACCOUNT else None
+        return results
+
+    def results_for(
+        self, message: SMSMessage, outcome: Outcome, error: SmsError | None = None, raw: object = None
+    ) -> list[SendResult]:
+        """The same outcome for each recipient of a message."""
+        return [
+            SendResult(number, outcome, reference=message.reference, error=error, raw=raw)
+            for number in message.phone_numbers
+        ]
+
+    def new_reference(self) -> str:
+        """A fresh reference with at least 80 random bits, in the form that the provider accepts as our own id."""
+        import secrets
+
+        return secrets.token_hex(16)
+
+    # --- what became of it ---------------------------------------------------------------------------------
+
+    def lookup(self, queries: Sequence[tuple[str, str]]) -> list[LookupResult]:
+        """
+        Ask "did you take reference X for number Y?" for each (reference, phone number), answers in order.
+
+        Only for `capabilities.lookup_by_reference`. Never raises for a provider's answer: what could not be asked is
+        `LookupStatus.UNANSWERED`.
+        """
+        raise UnsupportedFeatureError(f"{self.path()} cannot look up messages by reference.")
+
+    def fetch_receipts(self, messages: Sequence[tuple[str, str]]) -> list[DeliveryReceipt]:
+        """
+        Ask for the state of messages by (provider message id, phone number).
+
+        Only for `capabilities.receipts_poll`. Messages that the provider says nothing about are left out. Raises
+        `SmsError` when the question could not be asked.
+        """
+        raise UnsupportedFeatureError(f"{self.path()} cannot be asked for delivery receipts.")
+
+    # --- webhooks ------------------------------------------------------------------------------------------
+
+    def verify_webhook(self, request: HttpRequest) -> None:
+        """Raise `WebhookVerificationError` unless the provider's signature or secret is right. Refuses by default."""
+        raise UnsupportedFeatureError(f"{self.path()} takes no delivery receipts or incoming messages.")
+
+    def parse_webhook(self, request: HttpRequest) -> list[DeliveryReceipt | IncomingSms]:
+        """
+        The receipts and incoming messages in a verified request.
+
+        Raises ValueError when the request cannot be understood (answered 400).
+        """
+        raise UnsupportedFeatureError(f"{self.path()} takes no delivery receipts or incoming messages.")
+
+    #: Body of the 200 answer to a webhook; some providers insist on a word.
+    webhook_answer: ClassVar[str] = ""
+
+    # --- money and identity --------------------------------------------------------------------------------
+
+    def get_balance(self) -> Balance:
+        """Money left. Only for `capabilities.balance`. Raises `SmsError`."""
+        raise UnsupportedFeatureError(f"{self.path()} cannot tell the balance.")
+
+    def get_price(self, phone_numbers: Sequence[str], message: str) -> Price:
+        """What a text would cost, without sending it. Only for `capabilities.price`. Raises `SmsError`."""
+        raise UnsupportedFeatureError(f"{self.path()} cannot tell the price.")
+
+    def account_fingerprint(self) -> str:
+        """A short hash that differs between accounts (address and login), so that a look-up asks the right one."""
+        return ""
+
+    def close(self) -> None:
+        """Close pooled connections. Called when the settings change and at the end of a process."""

@@ -1,0 +1,156 @@
+"""What comes back from a provider: at once (`SendResult`), later (`DeliveryReceipt`) and from people (`IncomingSms`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from .exceptions import Reason, SmsError
+
+
+class Outcome(StrEnum):
+    """What became of one recipient of a request. Closed list."""
+
+    ACCEPTED = "accepted"
+    #: Provably not taken. `error.permanent` says whether the same may be tried again.
+    REJECTED = "rejected"
+    #: The provider may have taken it; only a receipt, a look-up or a person can settle it.
+    UNKNOWN = "unknown"
+
+
+class DeliveryStatus(StrEnum):
+    """A provider's later word on a message, in our vocabulary. `UNMAPPED` keeps the raw word and changes nothing."""
+
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    UNMAPPED = "unmapped"
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """
+    The outcome for one recipient of a request.
+
+    `provider_message_id` may be shared by all recipients of a request; the key is (id, phone number).
+    `cost` is in `currency` for all segments; None when the provider does not say. `raw` is the provider's answer,
+    JSON-serialisable, with nothing left out.
+    """
+
+    phone_number: str
+    outcome: Outcome
+    provider_message_id: str | None = None
+    reference: str | None = None
+    segments: int | None = None
+    cost: Decimal | None = None
+    currency: str = ""
+    error: SmsError | None = None
+    raw: object = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outcome", Outcome(self.outcome))
+
+    @property
+    def accepted(self) -> bool:
+        return self.outcome is Outcome.ACCEPTED
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReceipt:
+    """A delivery receipt, pushed by the provider or fetched from it."""
+
+    provider_message_id: str
+    phone_number: str
+    status: DeliveryStatus
+    provider_status: str = ""
+    reason: Reason | None = None
+    provider_code: str = ""
+    provider_text: str = ""
+    reference: str | None = None
+    at: datetime | None = None
+    #: The reason concerns the whole account (no money, blocked), not this number.
+    account_level: bool = False
+    raw: object = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingSms:
+    """A message from a phone (mobile-originated). `to` is the number or short code it was sent to."""
+
+    phone_number: str
+    text: str
+    to: str = ""
+    provider_message_id: str = ""
+    in_reply_to: str = ""
+    at: datetime | None = None
+    raw: object = field(default=None, compare=False)
+
+
+class LookupStatus(StrEnum):
+    """Did the provider take this reference for this number?"""
+
+    TAKEN = "taken"
+    NOT_FOUND = "not_found"
+    #: The provider could not say (error, throttled, unreadable): nothing is proven.
+    UNANSWERED = "unanswered"
+
+
+@dataclass(frozen=True, slots=True)
+class LookupResult:
+    """Answer to "did you take reference X for number Y?"; `receipt` is what the provider says of it now."""
+
+    reference: str
+    phone_number: str
+    status: LookupStatus
+    receipt: DeliveryReceipt | None = None
+    raw: object = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Money left on the account."""
+
+    amount: Decimal
+    currency: str = ""
+    credit: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one text to one or more numbers would cost, all segments together."""
+
+    amount: Decimal
+    currency: str = ""
+    segments: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """
+    What an adapter's provider can do; the engine and the screens ask this, never the class.
+
+    `max_recipients` is per request; `max_connections` is how many requests may be open at once for one account;
+    `settle_seconds` is how long after a request a "not found" starts to count.
+    """
+
+    client_reference: bool = False
+    idempotent_submit: bool = False
+    lookup_by_reference: bool = False
+    bulk_same_text: bool = False
+    bulk_personalized: bool = False
+    max_recipients: int = 1
+    max_connections: int = 1
+    validity: bool = False
+    sender_id: bool = False
+    receipts_push: bool = False
+    receipts_poll: bool = False
+    incoming_push: bool = False
+    balance: bool = False
+    price: bool = False
+    settle_seconds: int = 60
+    #: True when no text ever leaves this machine (simulator, dummy, console, log file).
+    pretends: bool = False
