@@ -1,0 +1,66 @@
+"""The nouns of the product."""
+
+from __future__ import annotations
+
+from .audit import AuditEvent
+from .campaigns import EDITABLE, ENDED, RUNNING, Campaign, CampaignKind, CampaignStatus
+from .contacts import Consent, Contact, ContactGroup, OptOut, OptOutSource
+from .gateways import GatewayState, Heartbeat
+from .imports import ContactImport, ContactImportRow, ImportStatus, RowKind
+from .inbound import InboundMessage
+from .messages import (
+    CANCELLABLE,
+    PENDING,
+    TAKEN,
+    TERMINAL,
+    TRANSITIONS,
+    Attempt,
+    EventKind,
+    FailureReason,
+    MessageEvent,
+    MessageStatus,
+    Purpose,
+    SentMessage,
+    SuppressionReason,
+    UnmatchedReceipt,
+    may_become,
+)
+from .users import User
+
+__all__ = [
+    "CANCELLABLE",
+    "EDITABLE",
+    "ENDED",
+    "PENDING",
+    "RUNNING",
+    "TAKEN",
+    "TERMINAL",
+    "TRANSITIONS",
+    "Attempt",
+    "AuditEvent",
+    "Campaign",
+    "CampaignKind",
+    "CampaignStatus",
+    "Consent",
+    "Contact",
+    "ContactGroup",
+    "ContactImport",
+    "ContactImportRow",
+    "EventKind",
+    "FailureReason",
+    "GatewayState",
+    "Heartbeat",
+    "ImportStatus",
+    "InboundMessage",
+    "MessageEvent",
+    "MessageStatus",
+    "OptOut",
+    "OptOutSource",
+    "Purpose",
+    "RowKind",
+    "SentMessage",
+    "SuppressionReason",
+    "UnmatchedReceipt",
+    "User",
+    "may_become",
+]

@@ -1,0 +1,52 @@
+"""What the installation knows of its gateways and workers while it runs."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class GatewayState(models.Model):
+    """
+    One row per gateway alias: whether it is paused, why, and its last known balance.
+
+    A paused gateway takes no new messages; nothing is lost and nothing is marked failed.
+    """
+
+    alias = models.CharField(_("gateway"), max_length=50, unique=True)
+    paused_at = models.DateTimeField(_("paused at"), null=True, blank=True)
+    pause_reason = models.CharField(_("reason"), max_length=40, blank=True)
+    provider_text = models.TextField(_("provider's words"), blank=True)
+    retry_at = models.DateTimeField(
+        _("goes on at"), null=True, blank=True, help_text=_("When it is tried again by itself; empty: not before an operator resumes it.")
+    )
+    balance = models.DecimalField(_("balance"), max_digits=14, decimal_places=4, null=True, blank=True)
+    currency = models.CharField(_("currency"), max_length=5, blank=True)
+    balance_at = models.DateTimeField(_("balance asked at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("gateway")
+        verbose_name_plural = _("gateways")
+        ordering = ["alias"]
+        permissions = [("resume_gateway", _("Can pause and resume gateways"))]
+
+    def __str__(self) -> str:
+        return self.alias
+
+    @property
+    def is_paused(self) -> bool:
+        return self.paused_at is not None
+
+
+class Heartbeat(models.Model):
+    """A sign of life, written by every worker process that works off the queue and by every sweep."""
+
+    name = models.CharField(_("name"), max_length=50, unique=True)
+    at = models.DateTimeField(_("at"))
+
+    class Meta:
+        verbose_name = _("sign of life")
+        verbose_name_plural = _("signs of life")
+
+    def __str__(self) -> str:
+        return self.name
