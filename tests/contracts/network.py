@@ -1,0 +1,82 @@
+"""The part of the contract for adapters that reach their provider over a network."""
+
+from __future__ import annotations
+
+from sms_backends import Outcome, OutcomeUnknownError, SendResult, SMSMessage, TemporaryError
+
+from .sending import ContractHooks
+
+
+def assert_unknown(results: list[SendResult]) -> None:
+    """Nobody knows whether the provider took it, and every result says so."""
+    assert results
+    for result in results:
+        assert result.outcome is Outcome.UNKNOWN
+        assert isinstance(result.error, OutcomeUnknownError)
+
+
+class NetworkContract(ContractHooks):
+    """
+    Adapters that use the network. Arrange real ends of real connections (a server on loopback), not mocks.
+
+    Each hook returns the numbers to write to and may change what `make_options()` will return, such as a short
+    time-out or an address where nobody listens.
+    """
+
+    def arrange_server_error(self) -> list[str]:
+        """HTTP 500 after the request was read."""
+        raise NotImplementedError
+
+    def arrange_unreadable(self) -> list[str]:
+        """HTTP 200 with a body that is not the provider's format."""
+        raise NotImplementedError
+
+    def arrange_unreachable(self) -> list[str]:
+        """The connection is never made, so that nothing is written."""
+        raise NotImplementedError
+
+    def arrange_silence(self) -> list[str]:
+        """The request is read and never answered. `make_options()` must hold a time-out of well under a second."""
+        raise NotImplementedError
+
+    def connections_opened(self) -> int:
+        """How many TCP connections the provider has seen."""
+        raise NotImplementedError
+
+    def requests_received(self) -> int:
+        """How many requests the provider has read."""
+        raise NotImplementedError
+
+    def test_a_server_error_after_the_request_was_written_is_unknown(self) -> None:
+        assert_unknown(self.send(self.arrange_server_error()))
+
+    def test_an_unreadable_answer_is_unknown(self) -> None:
+        assert_unknown(self.send(self.arrange_unreadable()))
+
+    def test_a_time_out_after_the_request_was_written_is_unknown(self) -> None:
+        assert_unknown(self.send(self.arrange_silence()))
+
+    def test_no_connection_is_provably_not_taken_and_may_be_tried_again(self) -> None:
+        results = self.send_or_refuse(self.arrange_unreachable())
+        assert results
+        for result in results:
+            assert result.outcome is Outcome.REJECTED
+            assert isinstance(result.error, TemporaryError)
+            assert not result.error.permanent
+        assert self.requests_received() == 0
+
+    def test_a_request_is_never_repeated_on_its_own(self) -> None:
+        self.send(self.arrange_server_error())
+        assert self.requests_received() == 1
+
+    def test_unknown_for_different_texts_is_said_of_each(self) -> None:
+        numbers = self.arrange_unreadable()
+        messages = [self.message([number], f"Text {index}") for index, number in enumerate(numbers)]
+        assert_unknown(self.checked(SMSMessage.send_many(messages), numbers))
+
+    def test_connections_are_reused(self) -> None:
+        numbers = self.arrange_accepted()
+        for _ in range(3):
+            assert all(result.accepted for result in self.send(numbers))
+        assert self.requests_received() >= 3
+        assert self.connections_opened() == 1
