@@ -8,17 +8,24 @@ from django.utils.translation import gettext_lazy as _
 
 class GatewayState(models.Model):
     """
-    One row per gateway alias: whether it is paused, why, and its last known balance.
+    One row per gateway alias: whether it is paused or held, why, and its last known balance.
 
-    A paused gateway takes no new messages; nothing is lost and nothing is marked failed.
+    A paused gateway waits for an operator, a held one for a time. Neither takes new messages; nothing is lost and
+    nothing is marked failed.
     """
 
     alias = models.CharField(_("gateway"), max_length=50, unique=True)
     paused_at = models.DateTimeField(_("paused at"), null=True, blank=True)
     pause_reason = models.CharField(_("reason"), max_length=40, blank=True)
     provider_text = models.TextField(_("provider's words"), blank=True)
-    retry_at = models.DateTimeField(
-        _("goes on at"), null=True, blank=True, help_text=_("When it is tried again by itself; empty: not before an operator resumes it.")
+    held_until = models.DateTimeField(
+        _("held until"),
+        null=True,
+        blank=True,
+        help_text=_("The provider was too busy or could not be reached; it is tried again by itself at this time."),
+    )
+    failure_count = models.PositiveIntegerField(
+        _("failures in a row"), default=0, help_text=_("Requests that did not reach the provider since the last that did.")
     )
     balance = models.DecimalField(_("balance"), max_digits=14, decimal_places=4, null=True, blank=True)
     currency = models.CharField(_("currency"), max_length=5, blank=True)

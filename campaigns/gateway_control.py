@@ -1,0 +1,88 @@
+"""Pausing, holding and resuming gateways: when an account is in trouble, everything that uses it waits."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from sms_backends import Scope, SmsError, gateways
+
+from . import audit
+from .models import GatewayState, User
+from .wakeups import wake
+
+#: Waits after requests that did not reach the provider, in seconds; the last one repeats.
+HOLD_SECONDS = (2, 5, 15, 30, 60, 120, 300)
+
+
+def ensure_states() -> list[GatewayState]:
+    """The states of all configured gateways, made where they are missing."""
+    aliases = list(gateways)
+    known = set(GatewayState.objects.values_list("alias", flat=True))
+    GatewayState.objects.bulk_create(
+        [GatewayState(alias=alias) for alias in aliases if alias not in known], ignore_conflicts=True
+    )
+    return list(GatewayState.objects.filter(alias__in=aliases))
+
+
+def closed_gateways() -> set[str]:
+    """Aliases that take no messages now."""
+    closed = Q(paused_at__isnull=False) | Q(held_until__gt=Now())
+    return set(GatewayState.objects.filter(closed).values_list("alias", flat=True))
+
+
+def pause_gateway(alias: str, *, reason: str, text: str, actor: User | None = None) -> None:
+    """Take no messages for this gateway until somebody resumes it. `text` is shown to operators as it is."""
+    with transaction.atomic():
+        GatewayState.objects.get_or_create(alias=alias)
+        paused = GatewayState.objects.filter(alias=alias, paused_at__isnull=True).update(
+            paused_at=timezone.now(), pause_reason=reason, provider_text=text
+        )
+        if paused:
+            details = {"reason": str(reason), "text": text}
+            audit.record("gateway_paused", actor=actor, subject=alias, details=details)
+
+
+def resume_gateway(alias: str, *, actor: User | None) -> None:
+    """Go on from where it was; the waiting campaigns are woken."""
+    with transaction.atomic():
+        GatewayState.objects.get_or_create(alias=alias)
+        GatewayState.objects.filter(alias=alias).update(
+            paused_at=None, pause_reason="", provider_text="", held_until=None, failure_count=0
+        )
+        audit.record("gateway_resumed", actor=actor, subject=alias)
+        wake("sweep")
+
+
+def hold_gateway(alias: str, error: SmsError) -> None:
+    """Wait before the next request: as long as the provider asks, else longer with each failure, with jitter."""
+    state, _ = GatewayState.objects.get_or_create(alias=alias)
+    wait = error.retry_after
+    if wait is None:
+        wait = HOLD_SECONDS[min(state.failure_count, len(HOLD_SECONDS) - 1)] * random.uniform(0.8, 1.2)  # noqa: S311
+    GatewayState.objects.filter(alias=alias).update(
+        held_until=timezone.now() + timedelta(seconds=wait),
+        failure_count=F("failure_count") + 1,
+        pause_reason=str(error.reason),
+        provider_text=str(error),
+    )
+
+
+def note_success(alias: str) -> None:
+    """The provider answered: forget earlier failures."""
+    GatewayState.objects.filter(alias=alias, failure_count__gt=0, paused_at__isnull=True).update(
+        failure_count=0, held_until=None, pause_reason="", provider_text=""
+    )
+
+
+def react_to(alias: str, error: SmsError) -> None:
+    """What an error of a whole request means for its gateway."""
+    if error.scope is Scope.ACCOUNT:
+        pause_gateway(alias, reason=str(error.reason), text=str(error))
+    elif not error.permanent and error.outcome_known:
+        hold_gateway(alias, error)

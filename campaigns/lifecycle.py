@@ -1,0 +1,292 @@
+"""
+The only place where a campaign changes state.
+
+    draft -> scheduled -> freezing -> sending -> completed
+    draft ------------^      |  ^        |  ^
+                             v  |        v  |
+                            paused      paused          any but draft and completed -> cancelled
+
+Every change locks the campaign's row, names the states it may start from, and writes who did it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from . import audit
+from .models import (
+    CANCELLABLE,
+    EDITABLE,
+    PENDING,
+    RUNNING,
+    Campaign,
+    CampaignStatus,
+    Contact,
+    MessageStatus,
+    SentMessage,
+    User,
+)
+from .preflight import group_ids, launch_problems
+from .wakeups import wake
+
+#: How many sending tasks a campaign is woken with; each queues itself again while there is work.
+SENDERS = 2
+CANCEL_CHUNK = 5000
+_CHANGED = gettext_lazy("The campaign was changed by somebody else in this moment. Look at it again, then repeat.")
+
+
+class LifecycleError(Exception):
+    """The campaign's state does not allow this; the message says so to the operator."""
+
+
+class LaunchRefused(LifecycleError):
+    """The campaign cannot be sent as it is. `problems` are sentences that say what to mend."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems
+
+
+def allowed_actions(campaign: Campaign) -> set[str]:
+    """What an operator can do with a campaign in its present state."""
+    by_status: dict[str, set[str]] = {
+        CampaignStatus.DRAFT: {"launch", "schedule"},
+        CampaignStatus.SCHEDULED: {"launch", "schedule", "unschedule", "cancel"},
+        CampaignStatus.FREEZING: {"pause", "cancel"},
+        CampaignStatus.SENDING: {"pause", "cancel"},
+        CampaignStatus.PAUSED: {"resume", "cancel"},
+    }
+    return by_status.get(campaign.status, set()) | {"duplicate", "test"}
+
+
+def _locked(campaign: Campaign) -> Campaign:
+    return Campaign.objects.select_for_update().get(pk=campaign.pk)
+
+
+def _require(campaign: Campaign, allowed: frozenset[Any], refusal: str) -> None:
+    if campaign.status not in allowed:
+        raise LifecycleError(refusal % {"status": campaign.get_status_display()})
+
+
+def _check_and_lock(campaign: Campaign) -> Campaign:
+    """
+    The locked row of a campaign that may be launched. Only inside a transaction.
+
+    The checks read many contacts, so they run before the lock; a change in between is noticed and refused.
+    """
+    locked = _locked(campaign)
+    if locked.updated_at != campaign.updated_at and locked.status in EDITABLE:
+        raise LifecycleError(str(_CHANGED))
+    return locked
+
+
+def _refuse_problems(campaign: Campaign) -> Campaign:
+    """The campaign as it is now, after its checks; raises LaunchRefused with what must be mended."""
+    fresh = Campaign.objects.get(pk=campaign.pk)
+    if fresh.status in EDITABLE or not fresh.launch_token:
+        problems = launch_problems(fresh, *group_ids(fresh))
+        if problems:
+            raise LaunchRefused(problems)
+    return fresh
+
+
+def launch(campaign: Campaign, *, actor: User | None) -> bool:
+    """
+    Send now. True when this call started it, False when it had been started before (a double click, two operators).
+
+    Copies the text, groups, sender and gateway; the rows are then written by `sending.freeze`. Raises LaunchRefused.
+    """
+    checked = _refuse_problems(campaign)
+    with transaction.atomic():
+        locked = _check_and_lock(checked)
+        if locked.status not in EDITABLE:
+            return False
+        _start(locked, actor)
+        audit.record("launch", actor=actor, campaign=locked, subject=locked.name)
+    campaign.refresh_from_db()
+    return True
+
+
+def _start(locked: Campaign, actor: User | None) -> None:
+    include, exclude = group_ids(locked)
+    last = Contact.objects.order_by("-pk").values_list("pk", flat=True).first()
+    locked.launch = {
+        "body": locked.body,
+        "kind": locked.kind,
+        "gateway": locked.gateway,
+        "sender_id": locked.sender_id,
+        "include_groups": include,
+        "exclude_groups": exclude,
+        "last_contact_id": last or 0,
+    }
+    locked.launch_token = secrets.token_hex(16)
+    locked.freeze_cursor = locked.audience = 0
+    locked.time_zones = []
+    locked.launched_at = timezone.now()
+    locked.launched_by = actor or locked.launched_by
+    locked.status = CampaignStatus.FREEZING
+    locked.pause_reason, locked.paused_by_engine = "", False
+    locked.save()
+    wake("freeze_campaign", locked.pk)
+
+
+def schedule(campaign: Campaign, at: datetime, *, actor: User | None) -> None:
+    """Send at a later time. Raises LifecycleError for a time in the past, LaunchRefused as `launch()`."""
+    if at <= timezone.now():
+        raise LifecycleError(_("This time has passed. Choose a later one, or send now."))
+    checked = _refuse_problems(campaign)
+    with transaction.atomic():
+        locked = _check_and_lock(checked)
+        _require(locked, EDITABLE, _("The campaign is %(status)s; it cannot be scheduled any more."))
+        locked.status, locked.scheduled_at, locked.launched_by = CampaignStatus.SCHEDULED, at, actor
+        locked.save()
+        audit.record("schedule", actor=actor, campaign=locked, subject=locked.name, details={"at": at.isoformat()})
+    campaign.refresh_from_db()
+
+
+def unschedule(campaign: Campaign, *, actor: User | None) -> None:
+    """Make a scheduled campaign a draft again."""
+    with transaction.atomic():
+        locked = _locked(campaign)
+        _require(
+            locked, frozenset({CampaignStatus.SCHEDULED}), _("The campaign is %(status)s; it is not waiting for its time.")
+        )
+        locked.status, locked.scheduled_at = CampaignStatus.DRAFT, None
+        locked.save()
+        audit.record("unschedule", actor=actor, campaign=locked, subject=locked.name)
+    campaign.refresh_from_db()
+
+
+def start_due(campaign: Campaign) -> None:
+    """Start a scheduled campaign whose time has come; one that cannot be sent is paused with the reason."""
+    try:
+        launch(campaign, actor=None)
+    except LaunchRefused as refused:
+        with transaction.atomic():
+            locked = _locked(campaign)
+            if locked.status == CampaignStatus.SCHEDULED:
+                _pause(locked, actor=None, reason=str(refused), by_engine=True)
+
+
+def pause(campaign: Campaign, *, actor: User | None, reason: str = "", by_engine: bool = False) -> None:
+    """Hand over nothing more from the next request on. What was handed over is still recorded."""
+    with transaction.atomic():
+        locked = _locked(campaign)
+        _require(locked, RUNNING, _("The campaign is %(status)s; only a running campaign can be paused."))
+        _pause(locked, actor=actor, reason=reason, by_engine=by_engine)
+    campaign.refresh_from_db()
+
+
+def _pause(locked: Campaign, *, actor: User | None, reason: str, by_engine: bool) -> None:
+    locked.status, locked.pause_reason, locked.paused_by_engine = CampaignStatus.PAUSED, reason, by_engine
+    locked.save()
+    audit.record("pause", actor=actor, campaign=locked, subject=locked.name, details={"reason": reason})
+
+
+def resume(campaign: Campaign, *, actor: User | None) -> None:
+    """Go on from where it was paused."""
+    checked = _refuse_problems(campaign)
+    with transaction.atomic():
+        locked = _locked(checked)
+        _require(locked, frozenset({CampaignStatus.PAUSED}), _("The campaign is %(status)s; it is not paused."))
+        audit.record("resume", actor=actor, campaign=locked, subject=locked.name)
+        if not locked.launch_token:
+            _start(locked, actor)
+        else:
+            locked.status = CampaignStatus.SENDING if locked.frozen_at else CampaignStatus.FREEZING
+            locked.pause_reason, locked.paused_by_engine = "", False
+            locked.save()
+            wake_campaign(locked)
+    campaign.refresh_from_db()
+
+
+def wake_campaign(campaign: Campaign) -> None:
+    """Queue the tasks that a running campaign needs now."""
+    if campaign.status == CampaignStatus.FREEZING:
+        wake("freeze_campaign", campaign.pk)
+    elif campaign.status == CampaignStatus.SENDING:
+        for _sender in range(SENDERS):
+            wake("send_campaign", campaign.pk)
+
+
+def cancel(campaign: Campaign, *, actor: User | None) -> None:
+    """Stop for good. What was not handed over becomes `cancelled`; what was is still recorded."""
+    with transaction.atomic():
+        locked = _locked(campaign)
+        _require(
+            locked,
+            frozenset({CampaignStatus.SCHEDULED, CampaignStatus.PAUSED}) | RUNNING,
+            _("The campaign is %(status)s; there is nothing to cancel."),
+        )
+        locked.status, locked.ended_at = CampaignStatus.CANCELLED, timezone.now()
+        locked.save()
+        audit.record("cancel", actor=actor, campaign=locked, subject=locked.name)
+    cancel_waiting(locked)
+    campaign.refresh_from_db()
+
+
+def cancel_waiting(campaign: Campaign) -> int:
+    """Cancel what is still waiting in a cancelled campaign, in chunks; the sweeper repeats it after a crash."""
+    total = 0
+    while True:
+        waiting = SentMessage.objects.filter(campaign=campaign, status__in=CANCELLABLE)
+        ids = list(waiting.values_list("pk", flat=True)[:CANCEL_CHUNK])
+        changed = SentMessage.objects.filter(pk__in=ids, status__in=CANCELLABLE).update(
+            status=MessageStatus.CANCELLED, claim_token="", lease_expires_at=None, status_at=timezone.now()
+        )
+        total += changed
+        if not changed:
+            return total
+
+
+def finish_freezing(locked: Campaign) -> None:
+    """All rows are written: sending may begin. Called by `sending.freeze` with the campaign's row locked."""
+    locked.status, locked.frozen_at = CampaignStatus.SENDING, timezone.now()
+    locked.save()
+    wake_campaign(locked)
+
+
+def complete_if_done(campaign_id: int) -> bool:
+    """Completed means that nothing is queued, claimed or being handed over."""
+    pending = SentMessage.objects.filter(campaign=OuterRef("pk"), status__in=PENDING)
+    with transaction.atomic():
+        done = Campaign.objects.filter(~Exists(pending), pk=campaign_id, status=CampaignStatus.SENDING).update(
+            status=CampaignStatus.COMPLETED, ended_at=timezone.now(), updated_at=timezone.now()
+        )
+        if done:
+            audit.record("completed", campaign=Campaign.objects.get(pk=campaign_id))
+    return bool(done)
+
+
+def run_again(locked: Campaign) -> None:
+    """A completed campaign has waiting messages again (an operator's resend). Its row is locked by the caller."""
+    locked.status, locked.ended_at = CampaignStatus.SENDING, None
+    locked.save()
+    wake_campaign(locked)
+
+
+def duplicate(campaign: Campaign, *, actor: User | None) -> Campaign:
+    """A new draft with the same text, groups, gateway and window."""
+    with transaction.atomic():
+        copy = Campaign.objects.create(
+            name=(_("Copy of %(name)s") % {"name": campaign.name})[:150],
+            body=campaign.body,
+            kind=campaign.kind,
+            gateway=campaign.gateway,
+            sender_id=campaign.sender_id,
+            window_start=campaign.window_start,
+            window_end=campaign.window_end,
+            created_by=actor,
+        )
+        copy.include_groups.set(campaign.include_groups.all())
+        copy.exclude_groups.set(campaign.exclude_groups.all())
+        audit.record("duplicate", actor=actor, campaign=copy, subject=copy.name, details={"of": campaign.pk})
+    return copy

@@ -1,0 +1,114 @@
+"""
+The worker cluster: django-q2's, made to fail as a whole, and whether any is alive.
+
+A process killed while it holds the lock of a shared queue freezes django-q2's cluster for ever, while its guard looks
+healthy. All truth is in the message table, so dying is harmless and freezing is not: any death but planned recycling,
+and any silence of more than `SILENCE`, kills the whole process group, and whatever supervises it (`manage.py run`,
+Docker, systemd) starts a fresh one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from datetime import datetime, timedelta
+from multiprocessing.process import BaseProcess
+from typing import NoReturn
+
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
+from django_q import cluster as django_q_cluster
+from django_q.tasks import async_task
+
+from .models import Heartbeat
+
+logger = logging.getLogger(__name__)
+
+#: Without a heartbeat for this long nobody is working off the queue. Beats come once a minute.
+SILENCE = timedelta(seconds=150)
+#: The name of the heartbeat that is written by way of the queue, and so proves that the queue is worked off.
+WORKER_BEAT = "worker"
+RECYCLED = -2  # django_q.worker sets its timer to this when it leaves as planned
+CHECK_SECONDS = 10
+BROKEN_EXIT_CODE = 70
+
+
+def last_beat() -> datetime | None:
+    """When a worker last showed a sign of life; None: never."""
+    return Heartbeat.objects.filter(name=WORKER_BEAT).values_list("at", flat=True).first()
+
+
+def workers_alive() -> bool:
+    """Whether anybody is working off the queue."""
+    beat = last_beat()
+    return beat is not None and timezone.now() - beat < SILENCE
+
+
+def run_cluster() -> None:
+    """
+    Run a worker cluster in the foreground until SIGTERM or SIGINT, then finish the tasks that were begun.
+
+    Returns after an orderly stop. After a death or a freeze inside the cluster it does not return: the process group
+    is killed.
+    """
+    _lead_own_process_group()
+    # With DEBUG on Django keeps the text of every query, here for hours on end and ten thousands of messages.
+    BaseDatabaseWrapper.queries_logged = False  # type: ignore[method-assign, assignment]
+    django_q_cluster.Sentinel = FailFastSentinel
+    cluster = django_q_cluster.Cluster()
+    cluster.start()
+    # The schedules come round after half a minute only; whoever has just started us should not wait for that.
+    async_task("campaigns.tasks.beat")
+    async_task("campaigns.tasks.sweep")
+    _guard(cluster.sentinel)
+
+
+class FailFastSentinel(django_q_cluster.Sentinel):  # type: ignore[misc]
+    """The guard of the cluster's processes. Where django-q2 replaces a dead process, this one gives up the cluster."""
+
+    def reincarnate(self, process: BaseProcess) -> None:
+        timer = getattr(process, "timer", None)
+        if timer is None or int(timer.value) != RECYCLED:
+            _kill_group("A worker process died or ran into its time limit.")
+        super().reincarnate(process)
+
+
+def _guard(sentinel: BaseProcess) -> None:
+    """Wait for the end of the cluster, and make sure that it is one: neither a death of its guard nor a freeze."""
+    started_at = timezone.now()
+    while sentinel.is_alive():
+        sentinel.join(CHECK_SECONDS)
+        if sentinel.is_alive() and _has_gone_silent(started_at):
+            _kill_group(f"No task has been worked off for {SILENCE.seconds} s.")
+    if sentinel.exitcode != 0:
+        _kill_group("The guard of the cluster died.")
+
+
+def _has_gone_silent(started_at: datetime) -> bool:
+    """Whether the queue has stood still since `started_at` or later. Not knowing, for want of a database, is no."""
+    if timezone.now() - started_at < SILENCE:
+        return False
+    try:
+        close_old_connections()
+        return not workers_alive()
+    except DatabaseError as error:
+        logger.warning("The heartbeat cannot be read: %s", error)
+        return False
+
+
+def _lead_own_process_group() -> None:
+    """So that killing the group takes nobody else along, such as the shell or the supervisor that started us."""
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+
+
+def _kill_group(why: str) -> NoReturn:
+    logger.critical("%s The whole cluster is ended, to be started afresh.", why)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+    # Reached only as process 1 of a container, which the kernel shields from its own signals.
+    time.sleep(0.1)
+    os._exit(BROKEN_EXIT_CODE)
