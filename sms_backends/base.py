@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.core.checks import CheckMessage, Warning
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
-from .exceptions import Scope, SmsError, UnsupportedFeatureError
+from .exceptions import PermanentRequestError, Scope, SmsError, TemporaryError, UnsupportedFeatureError
 from .results import (
     Balance,
     Capabilities,
@@ -46,6 +48,10 @@ class BaseSmsBackend:
     capabilities: ClassVar[Capabilities] = Capabilities()
     #: OPTIONS that the adapter knows. None (an adapter of the original interface) accepts any.
     known_options: ClassVar[Mapping[str, Option] | None] = None
+    #: The option that holds the secret by which webhooks are verified; without it a system check warns.
+    webhook_secret_option: ClassVar[str] = ""
+    #: Body of the 200 answer to a webhook; some providers insist on a word.
+    webhook_answer: ClassVar[str] = ""
 
     def __init__(self, *, alias: str = "default", **options: Any) -> None:
         """Raises ImproperlyConfigured for an unknown or missing option. Opens no connection."""
@@ -77,6 +83,20 @@ class BaseSmsBackend:
             checked[name] = value
         return checked
 
+    def check(self) -> list[CheckMessage]:
+        """What `manage.py check` should say about this gateway. Override to add to it; opens no connection."""
+        receives = self.capabilities.receipts_push or self.capabilities.incoming_push
+        if not receives or not self.webhook_secret_option or self.options.get(self.webhook_secret_option):
+            return []
+        return [
+            Warning(
+                f"Gateway '{self.alias}' ({self.provider_name}) has no {self.webhook_secret_option}: "
+                "delivery receipts and incoming messages that the provider pushes are refused.",
+                hint=f'Set it in OPTIONS: {{"{self.webhook_secret_option}": "..."}}, and the same at the provider.',
+                id="sms_backends.W001",
+            )
+        ]
+
     # --- sending -------------------------------------------------------------------------------------------
 
     def send_sms(self, phone_numbers: Sequence[str], message: str) -> list[SendResult] | None:
@@ -93,22 +113,29 @@ class BaseSmsBackend:
         """
         Send different texts in one go; return the results of all recipients of all messages, flat and in order.
 
-        The default asks `send_sms()` once per message. After an error of the whole account the remaining messages are
-        not offered: they come back rejected with that error, provably not taken.
+        The default asks `send_sms()` once per message. After an answer that concerns the following messages as well
+        (account refused, throttled, provider down, outcome unknown) they are not offered any more: they come back
+        rejected with an error that is not permanent, provably not taken. May raise `SmsError` before the first
+        request, like `send_sms()`.
         """
         results: list[SendResult] = []
-        refused: SmsError | None = None
+        obstacle: SmsError | None = None
         for message in messages:
-            if refused is not None:
-                results += self.results_for(message, Outcome.REJECTED, refused)
+            if obstacle is not None:
+                results += self.results_for(message, Outcome.REJECTED, obstacle)
                 continue
             try:
-                results += message.send_through(self)
+                answer = message.send_through(self)
             except SmsError as error:
-                if not results and len(messages) == 1:
+                if len(messages) == 1:
                     raise
-                results += self.results_for(message, Outcome.REJECTED, error)
-                refused = error if error.scope is Scope.ACCOUNT else None
+                answer = self.results_for(message, Outcome.REJECTED, error)
+            except ImproperlyConfigured as error:
+                if not results:
+                    raise
+                answer = self.results_for(message, Outcome.REJECTED, _not_configured(error))
+            results += answer
+            obstacle = _obstacle(answer)
         return results
 
     def results_for(
@@ -122,8 +149,6 @@ class BaseSmsBackend:
 
     def new_reference(self) -> str:
         """A fresh reference with at least 80 random bits, in the form that the provider accepts as our own id."""
-        import secrets
-
         return secrets.token_hex(16)
 
     # --- what became of it ---------------------------------------------------------------------------------
@@ -149,7 +174,12 @@ class BaseSmsBackend:
     # --- webhooks ------------------------------------------------------------------------------------------
 
     def verify_webhook(self, request: HttpRequest) -> None:
-        """Raise `WebhookVerificationError` unless the provider's signature or secret is right. Refuses by default."""
+        """
+        Raise `WebhookVerificationError` unless the provider's signature or secret is right (answered 403).
+
+        Compare in constant time. Without a configured secret nothing is right. An adapter without webhooks leaves this
+        method alone (answered 404).
+        """
         raise UnsupportedFeatureError(f"{self.path()} takes no delivery receipts or incoming messages.")
 
     def parse_webhook(self, request: HttpRequest) -> list[DeliveryReceipt | IncomingSms]:
@@ -159,9 +189,6 @@ class BaseSmsBackend:
         Raises ValueError when the request cannot be understood (answered 400).
         """
         raise UnsupportedFeatureError(f"{self.path()} takes no delivery receipts or incoming messages.")
-
-    #: Body of the 200 answer to a webhook; some providers insist on a word.
-    webhook_answer: ClassVar[str] = ""
 
     # --- money and identity --------------------------------------------------------------------------------
 
@@ -179,3 +206,21 @@ class BaseSmsBackend:
 
     def close(self) -> None:
         """Close pooled connections. Called when the settings change and at the end of a process."""
+
+
+def _not_configured(error: ImproperlyConfigured) -> SmsError:
+    """The same as an error of the account, for a place where other messages have been sent already."""
+    return PermanentRequestError(str(error), scope=Scope.ACCOUNT, permanent=False)
+
+
+def _obstacle(answer: Sequence[SendResult]) -> SmsError | None:
+    """The error for messages that need not be offered after this answer; None when the next one may be tried."""
+    for result in answer:
+        error = result.error
+        if error is None or error.scope is Scope.RECIPIENT:
+            continue
+        if not error.outcome_known:
+            return TemporaryError("Not offered: the request before it ended without an answer that can be understood.")
+        if error.scope is Scope.ACCOUNT or not error.permanent:
+            return error
+    return None

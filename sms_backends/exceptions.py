@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
+from django.core.exceptions import SuspiciousOperation
 
 
 class Scope(StrEnum):
@@ -56,7 +56,9 @@ class SmsError(Exception):
     """
     Base of everything that can go wrong between `SMSMessage.send()` and the provider's answer.
 
-    `provider_code` and `provider_text` are the provider's own, unchanged; `raw` is the answer as it came.
+    `provider_code` and `provider_text` are the provider's own, unchanged; `raw` is the answer as it came, fit for JSON.
+    `reason`, `permanent` and `scope` come from the class unless given. `suppress` says that the number is dead or has
+    opted out, so that nobody should write to it again.
     """
 
     permanent: bool = True
@@ -71,6 +73,8 @@ class SmsError(Exception):
         provider_code: str = "",
         provider_text: str = "",
         reason: Reason | None = None,
+        permanent: bool | None = None,
+        scope: Scope | None = None,
         retry_after: float | None = None,
         suppress: bool = False,
         raw: object = None,
@@ -83,10 +87,14 @@ class SmsError(Exception):
         self.raw = raw
         if reason is not None:
             self.reason = reason
+        if permanent is not None:
+            self.permanent = permanent
+        if scope is not None:
+            self.scope = scope
 
 
 class RecipientRejectedError(SmsError):
-    """The provider will never send to this number. `suppress` says the number is dead or has opted out."""
+    """The provider refuses this number; for good, unless `permanent=False` is given (a daily limit, for instance)."""
 
     scope = Scope.RECIPIENT
 
@@ -156,7 +164,7 @@ class TemporaryError(SmsError):
 
 
 class OutcomeUnknownError(SmsError):
-    """The request was begun and no readable answer came: the provider may have taken it. Never sent again on a guess."""
+    """The request was begun and no readable answer came: it may have been taken, and is never sent again on a guess."""
 
     outcome_known = False
     permanent = False
@@ -174,7 +182,6 @@ __all__ = [
     "AccountBlockedError",
     "AuthenticationError",
     "ContentRejectedError",
-    "ImproperlyConfigured",
     "InsufficientFundsError",
     "OutcomeUnknownError",
     "PermanentRequestError",

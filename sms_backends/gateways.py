@@ -7,9 +7,12 @@ Gateways: alias -> configured backend, read from `SMS_SETTINGS` (short form) and
 
 from __future__ import annotations
 
+import inspect
 import os
+import pkgutil
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -17,24 +20,35 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
+from . import providers
 from .base import BaseSmsBackend
 
 DEFAULT_ALIAS = "default"
-EXAMPLE = 'SMS_SETTINGS = {"BACKEND": "sms_backends.providers.smsc.SmsBackend", "OPTIONS": {"SMSC_LOGIN": "...", ...}}'
+EXAMPLE = (
+    'SMS_SETTINGS = {"BACKEND": "sms_backends.providers.smsc.SmsBackend", '
+    '"OPTIONS": {"SMSC_LOGIN": "...", "SMSC_PASSWORD": "..."}}'
+)
 
 
 def backend_path(name: str) -> str:
     """The dotted path of a backend; a bare word such as "smsc" means the provider module of that name."""
-    return name if "." in name else f"sms_backends.providers.{name}.SmsBackend"
+    return name if "." in name else f"{providers.__name__}.{name}.SmsBackend"
 
 
 def gateway_settings() -> dict[str, dict[str, Any]]:
-    """The configured gateways by alias. Raises ImproperlyConfigured when their shape is wrong."""
+    """
+    The configured gateways by alias; `SMS_GATEWAYS` goes before `SMS_SETTINGS`.
+
+    Raises ImproperlyConfigured when nothing is configured or something has the wrong shape.
+    """
     configured: dict[str, Any] = {}
     short = getattr(settings, "SMS_SETTINGS", None)
     several = getattr(settings, "SMS_GATEWAYS", None) or {}
-    if not isinstance(several, dict):
-        raise ImproperlyConfigured(f'SMS_GATEWAYS must be {{alias: {{"BACKEND": ..., "OPTIONS": ...}}}}, not {several!r}.')
+    if not isinstance(several, Mapping):
+        raise ImproperlyConfigured(
+            f'SMS_GATEWAYS must be a dict of gateways, not {several!r}. Example: SMS_GATEWAYS = {{"default": '
+            '{"BACKEND": "sms_backends.providers.smsc.SmsBackend", "OPTIONS": {"SMSC_LOGIN": "..."}}}'
+        )
     if short is not None:
         configured[DEFAULT_ALIAS] = short
     configured.update(several)
@@ -45,36 +59,39 @@ def gateway_settings() -> dict[str, dict[str, Any]]:
     return configured
 
 
-def _check_shape(alias: str, config: Any, setting: str) -> None:
-    if not isinstance(config, dict):
-        raise ImproperlyConfigured(f"{setting}: gateway '{alias}' must be a dict, not {config!r}. Example: {EXAMPLE}")
-    unknown = set(config) - {"BACKEND", "OPTIONS"}
-    if unknown:
-        raise ImproperlyConfigured(
-            f"{setting}: gateway '{alias}' has unknown key(s) {', '.join(sorted(map(repr, unknown)))}; "
-            f"known are 'BACKEND' and 'OPTIONS'. Example: {EXAMPLE}"
-        )
-    if not config.get("BACKEND") or not isinstance(config["BACKEND"], str):
-        raise ImproperlyConfigured(f"{setting}: gateway '{alias}' names no 'BACKEND'. Example: {EXAMPLE}")
-    if not isinstance(config.get("OPTIONS", {}), dict):
-        raise ImproperlyConfigured(f"{setting}: 'OPTIONS' of gateway '{alias}' must be a dict. Example: {EXAMPLE}")
+def _check_shape(alias: object, config: object, setting: str) -> None:
+    """Raise ImproperlyConfigured unless this is one gateway's entry."""
+    problem = ""
+    if not isinstance(alias, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", alias):
+        problem = "an alias is made of Latin letters, digits, '-' and '_' (it is part of the address for receipts)"
+    elif not isinstance(config, Mapping):
+        problem = f"it must be a dict, not {config!r}"
+    elif unknown := set(config) - {"BACKEND", "OPTIONS"}:
+        names = ", ".join(sorted(map(repr, unknown)))
+        problem = f"unknown key(s) {names}; known are 'BACKEND' and 'OPTIONS'"
+    elif not config.get("BACKEND") or not isinstance(config["BACKEND"], str):
+        problem = "'BACKEND' must be the dotted path of a backend"
+    elif not isinstance(config.get("OPTIONS", {}), Mapping):
+        problem = f"'OPTIONS' must be a dict, not {config['OPTIONS']!r}"
+    if problem:
+        raise ImproperlyConfigured(f"{setting}: gateway {alias!r}: {problem}. Example: {EXAMPLE}")
 
 
 class Gateways:
     """`gateways["main"]` is the configured backend; made on first use, shared by the threads of a process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._forget()
+
+    def _forget(self) -> None:
+        # Re-entrant: an adapter may be built from other gateways.
+        self._lock = threading.RLock()
         self._backends: dict[str, BaseSmsBackend] = {}
-        self._pid = os.getpid()
 
     def __getitem__(self, alias: str) -> BaseSmsBackend:
         with self._lock:
-            if self._pid != os.getpid():
-                # Connections must not be shared with the process we were forked from.
-                self._backends, self._pid = {}, os.getpid()
             if alias not in self._backends:
-                self._backends[alias] = self._build(alias)
+                self._backends[alias] = _build(alias)
             return self._backends[alias]
 
     def __iter__(self) -> Iterator[str]:
@@ -83,36 +100,64 @@ class Gateways:
     def __contains__(self, alias: object) -> bool:
         return alias in gateway_settings()
 
-    def _build(self, alias: str) -> BaseSmsBackend:
-        configured = gateway_settings()
-        if alias not in configured:
-            known = ", ".join(sorted(configured))
-            raise ImproperlyConfigured(f"There is no SMS gateway '{alias}'. Configured gateways: {known}. Example: {EXAMPLE}")
-        path = backend_path(configured[alias]["BACKEND"])
-        try:
-            backend_class = import_string(path)
-        except ImportError as error:
-            raise ImproperlyConfigured(
-                f"SMS gateway '{alias}': the backend {path!r} cannot be imported ({error}). Example: {EXAMPLE}"
-            ) from error
-        options = configured[alias].get("OPTIONS", {})
-        try:
-            backend = backend_class(alias=alias, **options)
-        except TypeError as error:
-            raise ImproperlyConfigured(f"SMS gateway '{alias}': {path} does not accept its OPTIONS ({error}).") from error
-        if not isinstance(backend, BaseSmsBackend):
-            raise ImproperlyConfigured(f"SMS gateway '{alias}': {path} is not a subclass of BaseSmsBackend.")
-        return backend
-
     def reset(self) -> None:
         """Forget and close all backends, so that the next use reads the settings again."""
         with self._lock:
-            for backend in self._backends.values():
-                backend.close()
-            self._backends = {}
+            backends, self._backends = self._backends, {}
+        for backend in backends.values():
+            backend.close()
+
+
+def _build(alias: str) -> BaseSmsBackend:
+    configured = gateway_settings()
+    if alias not in configured:
+        known = ", ".join(sorted(configured))
+        raise ImproperlyConfigured(
+            f"There is no SMS gateway {alias!r}. SMS_SETTINGS and SMS_GATEWAYS configure: {known}. Example: {EXAMPLE}"
+        )
+    options = dict(configured[alias].get("OPTIONS", {}))
+    backend_class = _import_backend(alias, configured[alias]["BACKEND"])
+    try:
+        backend = backend_class(**_constructor_arguments(backend_class, alias, options))
+    except (TypeError, ValueError) as error:
+        raise ImproperlyConfigured(
+            f"SMS gateway {alias!r}: {backend_class.path()} does not accept its OPTIONS ({error}). Example: {EXAMPLE}"
+        ) from error
+    # A constructor of the original interface knows neither.
+    backend.alias = alias
+    backend.__dict__.setdefault("options", options)
+    return backend
+
+
+def _import_backend(alias: str, name: str) -> type[BaseSmsBackend]:
+    path = backend_path(name)
+    try:
+        backend_class = import_string(path)
+    except ImportError as error:
+        shipped = ", ".join(sorted(module.name for module in pkgutil.iter_modules(providers.__path__)))
+        raise ImproperlyConfigured(
+            f"SMS gateway {alias!r}: BACKEND {name!r} cannot be imported ({error}). "
+            f"Shipped backends: {shipped}. Example: {EXAMPLE}"
+        ) from error
+    if not inspect.isclass(backend_class) or not issubclass(backend_class, BaseSmsBackend):
+        raise ImproperlyConfigured(
+            f"SMS gateway {alias!r}: BACKEND {path!r} is not a subclass of BaseSmsBackend. Example: {EXAMPLE}"
+        )
+    return backend_class
+
+
+def _constructor_arguments(backend_class: type[BaseSmsBackend], alias: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The options, and the alias where it is expected: a constructor of the original interface takes options alone."""
+    parameters = inspect.signature(backend_class).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    if "alias" in parameters or (takes_any and backend_class.known_options is not None):
+        return {"alias": alias, **options}
+    return options
 
 
 gateways = Gateways()
+# A child must neither use nor close its parent's connections, nor wait for a lock that a thread of the parent held.
+os.register_at_fork(after_in_child=gateways._forget)
 
 
 def get_sms_backend(alias: str = DEFAULT_ALIAS) -> BaseSmsBackend:

@@ -1,4 +1,4 @@
-"""What comes back from a provider: at once (`SendResult`), later (`DeliveryReceipt`) and from people (`IncomingSms`)."""
+"""What comes back from a provider: at once (`SendResult`), later (`DeliveryReceipt`), from people (`IncomingSms`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from .exceptions import Reason, SmsError
+from .exceptions import OutcomeUnknownError, Reason, SmsError
 
 
 class Outcome(StrEnum):
@@ -38,7 +38,10 @@ class SendResult:
 
     `provider_message_id` may be shared by all recipients of a request; the key is (id, phone number).
     `cost` is in `currency` for all segments; None when the provider does not say. `raw` is the provider's answer,
-    JSON-serialisable, with nothing left out.
+    JSON-serialisable, with nothing left out. `error` is None for what was accepted and never None otherwise; an error
+    whose outcome is not known makes the result `unknown`, so that nothing in doubt can be taken for refused.
+
+    Raises ValueError for an outcome that is not in the list.
     """
 
     phone_number: str
@@ -52,7 +55,16 @@ class SendResult:
     raw: object = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "outcome", Outcome(self.outcome))
+        outcome, error = Outcome(self.outcome), self.error
+        if outcome is Outcome.ACCEPTED:
+            error = None
+        elif error is None:
+            error = OutcomeUnknownError() if outcome is Outcome.UNKNOWN else SmsError("The adapter gave no reason.")
+        elif not error.outcome_known:
+            outcome = Outcome.UNKNOWN
+        # The only way to set a field of a frozen dataclass.
+        object.__setattr__(self, "outcome", outcome)
+        object.__setattr__(self, "error", error)
 
     @property
     def accepted(self) -> bool:

@@ -1,4 +1,9 @@
-"""How this package reports upward. Receivers that raise make the webhook answer 500, so that the provider tries again."""
+"""
+How this package reports upward. The sender is the backend's class.
+
+A receiver must not lose what it is given: one that raises makes the webhook answer 500, so that the provider tries
+again. The same call may come twice and in any order.
+"""
 
 from __future__ import annotations
 
