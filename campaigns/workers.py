@@ -22,9 +22,9 @@ from django.db import close_old_connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 from django_q import cluster as django_q_cluster
-from django_q.tasks import async_task
 
 from .models import Heartbeat
+from .wakeups import wake
 
 logger = logging.getLogger(__name__)
 
@@ -56,15 +56,23 @@ def run_cluster() -> None:
     is killed.
     """
     _lead_own_process_group()
-    # With DEBUG on Django keeps the text of every query, here for hours on end and ten thousands of messages.
-    BaseDatabaseWrapper.queries_logged = False  # type: ignore[method-assign, assignment]
+    keep_no_queries()
     django_q_cluster.Sentinel = FailFastSentinel
     cluster = django_q_cluster.Cluster()
     cluster.start()
-    # The schedules come round after half a minute only; whoever has just started us should not wait for that.
-    async_task("campaigns.tasks.beat")
-    async_task("campaigns.tasks.sweep")
+    # The schedules come round after half a minute only; whoever has just started a worker should not wait for that.
+    wake("beat")
+    wake("sweep")
     _guard(cluster.sentinel)
+
+
+def keep_no_queries() -> None:
+    """
+    For processes that live long and serve no requests, at whose start Django would forget what it kept.
+
+    With DEBUG on it keeps the text of every query, and asks SQLite once more for each to write it out.
+    """
+    BaseDatabaseWrapper.queries_logged = False  # type: ignore[method-assign, assignment]
 
 
 class FailFastSentinel(django_q_cluster.Sentinel):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""ASGI entry point."""
+"""ASGI entry point. Refuses to serve with default secrets when DEBUG is off."""
 
 from __future__ import annotations
 
@@ -8,3 +8,7 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_asgi_application()
+
+from campaigns.safety import refuse_unsafe_defaults  # noqa: E402 - settings must be named first
+
+refuse_unsafe_defaults()

@@ -8,25 +8,47 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.utils.translation import gettext_lazy as _
 
+from config.environment import Environment, with_query
+from config.sms import gateway_options
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 TESTING = "pytest" in sys.modules
+#: Known to everybody who has read this file: good for a laptop, refused elsewhere (campaigns/safety.py).
+DEFAULT_SECRET_KEY = "insecure-development-key"  # noqa: S105
 
-env = environ.Env()
-if not TESTING:
-    environ.Env.read_env(BASE_DIR / ".env")
+if TESTING:
+    # Nothing of the developer's own environment reaches a test, above all not the address of a real database.
+    env = Environment(
+        {
+            "DJANGO_SECRET_KEY": "tests",
+            "SMS_BACKEND": "locmem",
+            "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", ""),
+            "REDIS_URL": os.environ.get("TEST_REDIS_URL", ""),
+        }
+    )
+else:
+    environ.Env.read_env(os.environ.get("ENV_FILE") or BASE_DIR / ".env")
+    env = Environment(os.environ)
 
-DEBUG = env.bool("DJANGO_DEBUG", default=False)
-SECRET_KEY = env("DJANGO_SECRET_KEY", default="insecure-development-key")
-ALLOWED_HOSTS = env.list("DJANGO_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", default=[])
+VAR_DIR = BASE_DIR / "var"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+for folder in (VAR_DIR, STATIC_ROOT):
+    folder.mkdir(exist_ok=True)
+
+DEBUG = env.boolean("DJANGO_DEBUG")
+SECRET_KEY = env.text("DJANGO_SECRET_KEY", DEFAULT_SECRET_KEY)
+ALLOWED_HOSTS = env.words("DJANGO_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.words("DJANGO_CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
-    "campaigns",
+    "campaigns",  # before django_q: our `qcluster` command is the one that runs
     "sms_backends",
+    "config.apps.ConfigConfig",
     "config.apps.SmsAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -41,13 +63,16 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.health.HealthMiddleware",  # before anything that looks at the host name or wants https
     "django.middleware.security.SecurityMiddleware",
+    "campaigns.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "campaigns.middleware.UserPreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -70,66 +95,29 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var' / 'db.sqlite3'}")}
+# --- Database, queue and cache -----------------------------------------------------------------------------
+DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
+_database_options = DATABASES["default"].setdefault("OPTIONS", {})
 if "sqlite" in DATABASES["default"]["ENGINE"]:
     # WAL and IMMEDIATE: readers never wait and no transaction fails half-way from read to write.
     # FULL: an intent that a power loss takes back would be a text sent twice.
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
-    }
+    _database_options["transaction_mode"] = "IMMEDIATE"
+    _database_options["timeout"] = 20
+    _database_options["init_command"] = "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
     DATABASES["default"]["CONN_MAX_AGE"] = None
 else:
+    _database_options.setdefault("connect_timeout", 5)
     DATABASES["default"]["CONN_MAX_AGE"] = 600
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-AUTH_USER_MODEL = "campaigns.User"
-LOGIN_URL = "admin:login"
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
-]
+REDIS_URL = env.text("REDIS_URL")
 
-LANGUAGE_CODE = env("DJANGO_LANGUAGE_CODE", default="en")
-LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
-LOCALE_PATHS = [BASE_DIR / "locale"]
-TIME_ZONE = env("DJANGO_TIME_ZONE", default="UTC")
-USE_I18N = True
-USE_TZ = True
-USE_THOUSAND_SEPARATOR = True
-
-STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = BASE_DIR / "staticfiles"
-MEDIA_ROOT = BASE_DIR / "var" / "media"
-WHITENOISE_USE_FINDERS = True
-
-# --- SMS ---------------------------------------------------------------------------------------------------
-SMS_SETTINGS = {
-    "BACKEND": "sms_backends.providers.locmem.SmsBackend" if TESTING else env("SMS_BACKEND", default="simulator"),
-    "OPTIONS": {} if TESTING else env.json("SMS_OPTIONS", default={}),
-}
-SMS_GATEWAYS: dict[str, dict[str, object]] = {} if TESTING else env.json("SMS_GATEWAYS", default={})
-SMS_DEFAULT_REGION = env("SMS_DEFAULT_REGION", default="RU")
-SMS_ONLY_TO: list[str] = [] if TESTING else env.list("SMS_ONLY_TO", default=[])
-SMS_ALLOWED_COUNTRIES: list[str] = [] if TESTING else env.list("SMS_ALLOWED_COUNTRIES", default=[])
-
-PHONENUMBER_DB_FORMAT = "E164"
-PHONENUMBER_DEFAULT_FORMAT = "INTERNATIONAL"
-PHONENUMBER_DEFAULT_REGION = SMS_DEFAULT_REGION
-
-# --- django-q2 ---------------------------------------------------------------------------------------------
 # A task is only a wake-up, the message table is the truth: no retries, no stored results, nothing prefetched.
-Q_CLUSTER: dict[str, object] = {
+# docs/operations.md, "The queue", says what each value guards against.
+Q_CLUSTER: dict[str, Any] = {
     "name": "sms",
-    "workers": 2,
+    "workers": env.integer("SMS_WORKERS", 2, minimum=1),
     "queue_limit": 1,
     "bulk": 1,
     "poll": 0.2,
@@ -142,17 +130,112 @@ Q_CLUSTER: dict[str, object] = {
     "recycle": 200,
     "max_rss": 300_000,
     "guard_cycle": 0.5,
+    "cache": "qstats",
     "label": _("System: task queue"),
 }
-REDIS_URL = env("REDIS_URL", default="")
 if REDIS_URL:
-    Q_CLUSTER["redis"] = REDIS_URL
+    Q_CLUSTER["redis"] = with_query(REDIS_URL, socket_connect_timeout="5")
 else:
     Q_CLUSTER["orm"] = "default"
+
+_locmem = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+CACHES: dict[str, dict[str, Any]] = {
+    "default": _locmem,
+    # The figures of the running cluster, which the web process reads: memory of one process would show nothing.
+    "qstats": _locmem
+    if TESTING
+    else {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": VAR_DIR / "qstats"},
+}
+if REDIS_URL and not TESTING:
+    CACHES["default"] = CACHES["qstats"] = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": with_query(REDIS_URL, socket_connect_timeout="5"),
+        "KEY_PREFIX": "sms",
+    }
+
+# --- People ------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "campaigns.User"
+LOGIN_URL = "admin:login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+if TESTING:
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast, and guards nothing there
+
+#: Made by `run` and `initialize_installation` when there is no administrator yet; without a password one is generated.
+FIRST_ADMINISTRATOR = {
+    "username": env.text("DJANGO_SUPERUSER_USERNAME", "admin"),
+    "password": env.text("DJANGO_SUPERUSER_PASSWORD"),
+    "email": env.text("DJANGO_SUPERUSER_EMAIL"),
+}
+
+LANGUAGE_CODE = env.text("DJANGO_LANGUAGE_CODE", "en")
+LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env.text("DJANGO_TIME_ZONE", "UTC")
+USE_I18N = True
+USE_TZ = True
+USE_THOUSAND_SEPARATOR = True
+
+# --- Files -------------------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+MEDIA_ROOT = VAR_DIR / "media"
+WHITENOISE_USE_FINDERS = True  # static files are served without `collectstatic`, with DEBUG off too
+
+# --- Security ----------------------------------------------------------------------------------------------
+# A proxy in front speaks https and overwrites X-Forwarded-Proto; nothing else can reach this server.
+BEHIND_HTTPS_PROXY = env.boolean("DJANGO_BEHIND_HTTPS_PROXY")
+if BEHIND_HTTPS_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 30 * 24 * 3600
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# Subdomains and preloading are for the owner of the domain to decide, at the proxy.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
+# --- Logging -----------------------------------------------------------------------------------------------
+# To stderr. Neither phone numbers nor texts are ever logged.
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "format": f"%(asctime)s {env.text('LOG_LABEL', 'sms'):<6} %(levelname)-7s %(name)s: %(message)s",
+            "datefmt": "%H:%M:%S" if DEBUG else "%Y-%m-%d %H:%M:%S",
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.text("DJANGO_LOG_LEVEL", "INFO").upper()},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django-q": {"level": "WARNING"},  # at INFO: several lines for each task
+        "urllib3": {"level": "WARNING"},
+    },
+}
+
+# --- SMS ---------------------------------------------------------------------------------------------------
+SMS_BACKEND = env.text("SMS_BACKEND", "simulator")
+SMS_SETTINGS = {"BACKEND": SMS_BACKEND, "OPTIONS": gateway_options(env, SMS_BACKEND)}
+SMS_GATEWAYS = env.json_object("SMS_GATEWAYS")
+SMS_DEFAULT_REGION = env.text("SMS_DEFAULT_REGION", "RU").upper()
+SMS_ONLY_TO = env.words("SMS_ONLY_TO")
+SMS_ALLOWED_COUNTRIES = env.words("SMS_ALLOWED_COUNTRIES")
+
+PHONENUMBER_DB_FORMAT = "E164"
+PHONENUMBER_DEFAULT_FORMAT = "INTERNATIONAL"
+PHONENUMBER_DEFAULT_REGION = SMS_DEFAULT_REGION
 
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "import"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 IMPORT_EXPORT_SKIP_ADMIN_LOG = True
-
-os.makedirs(BASE_DIR / "var", exist_ok=True)

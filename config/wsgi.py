@@ -1,4 +1,4 @@
-"""WSGI entry point."""
+"""WSGI entry point. Refuses to serve with default secrets when DEBUG is off."""
 
 from __future__ import annotations
 
@@ -8,3 +8,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
+
+from campaigns.safety import refuse_unsafe_defaults  # noqa: E402 - settings must be named first
+
+refuse_unsafe_defaults()
