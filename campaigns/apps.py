@@ -9,3 +9,6 @@ from django.utils.translation import gettext_lazy as _
 class CampaignsConfig(AppConfig):
     name = "campaigns"
     verbose_name = _("SMS campaigns")
+
+    def ready(self) -> None:
+        from . import receivers  # noqa: F401  (connects the signals)

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from sms_backends import Reason
-from sms_backends.message import refusal
+from sms_backends import Reason, RecipientRejectedError
+from sms_backends.guard import refusals
 from sms_backends.phone_numbers import canonical
 from sms_backends.segments import segment
 
@@ -28,6 +28,13 @@ _COLUMNS = (
     "consent",
     "attributes",
 )
+
+
+#: Why the installation's own guard refuses a number -> why we left it out.
+_REFUSED = {
+    Reason.INVALID_NUMBER: SuppressionReason.INVALID_NUMBER,
+    Reason.COUNTRY_NOT_ENABLED: SuppressionReason.COUNTRY_NOT_ENABLED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,8 @@ def plan(contacts: QuerySet[Contact], template: Template, *, kind: str, limit: i
     rows = list(contacts.values_list(*_COLUMNS)[:limit] if limit else contacts.values_list(*_COLUMNS))
     numbers = {str(row[1]) for row in rows}
     opted_out = opted_out_numbers(canonical(number) for number in numbers)
-    return [_plan_one(row, template, kind, opted_out) for row in rows]
+    left_out = _LeftOut(kind, opted_out, refusals(numbers))
+    return [_plan_one(row, template, left_out) for row in rows]
 
 
 def opted_out_numbers(canonical_numbers: Iterable[str]) -> set[str]:
@@ -75,7 +83,16 @@ def opted_out_numbers(canonical_numbers: Iterable[str]) -> set[str]:
     return found
 
 
-def _plan_one(row: tuple[Any, ...], template: Template, kind: str, opted_out: set[str]) -> Planned:
+@dataclass(frozen=True, slots=True)
+class _LeftOut:
+    """What decides, for a chunk of contacts, who is left out."""
+
+    kind: str
+    opted_out: set[str]
+    refused: dict[str, RecipientRejectedError]
+
+
+def _plan_one(row: tuple[Any, ...], template: Template, left_out: _LeftOut) -> Planned:
     pk, phone, first_name, last_name, email, language, region, time_zone, consent, attributes = row
     number = str(phone)
     name = f"{first_name} {last_name}".strip()
@@ -94,11 +111,23 @@ def _plan_one(row: tuple[Any, ...], template: Template, kind: str, opted_out: se
     )
     body = "" if rendered.missing else rendered.text
     segmentation = segment(body)
-    reason, reason_text = _why_not(number, canonical(number), rendered.missing, body, kind, consent, opted_out)
+    canonical_number = canonical(number)
+    reason, reason_text = "", ""
+    if canonical_number in left_out.opted_out:
+        reason = SuppressionReason.OPTED_OUT
+    elif consent == Consent.WITHDRAWN and left_out.kind == CampaignKind.MARKETING:
+        reason = SuppressionReason.NO_CONSENT
+    elif rendered.missing:
+        reason, reason_text = SuppressionReason.MISSING_VALUE, ", ".join(rendered.missing)
+    elif not body.strip():
+        reason = SuppressionReason.EMPTY_TEXT
+    elif number in left_out.refused:
+        error = left_out.refused[number]
+        reason, reason_text = _REFUSED.get(error.reason, SuppressionReason.NOT_ALLOWED), str(error)
     return Planned(
         contact_id=pk,
         phone_number=number,
-        canonical_number=canonical(number),
+        canonical_number=canonical_number,
         name=name,
         body=body,
         encoding=str(segmentation.encoding),
@@ -108,31 +137,3 @@ def _plan_one(row: tuple[Any, ...], template: Template, kind: str, opted_out: se
         reason=reason,
         reason_text=reason_text,
     )
-
-
-def _why_not(
-    number: str,
-    canonical_number: str,
-    missing: Sequence[str],
-    body: str,
-    kind: str,
-    consent: str,
-    opted_out: set[str],
-) -> tuple[str, str]:
-    """The first reason to leave this contact out, and details in words; empty when there is none."""
-    if canonical_number in opted_out:
-        return SuppressionReason.OPTED_OUT, ""
-    if consent == Consent.WITHDRAWN and kind == CampaignKind.MARKETING:
-        return SuppressionReason.NO_CONSENT, ""
-    if missing:
-        return SuppressionReason.MISSING_VALUE, ", ".join(missing)
-    if not body.strip():
-        return SuppressionReason.EMPTY_TEXT, ""
-    refused = refusal(number)
-    if refused is None:
-        return "", ""
-    by_reason = {
-        Reason.INVALID_NUMBER: SuppressionReason.INVALID_NUMBER,
-        Reason.COUNTRY_NOT_ENABLED: SuppressionReason.COUNTRY_NOT_ENABLED,
-    }
-    return by_reason.get(refused.reason, SuppressionReason.NOT_ALLOWED), str(refused)

@@ -1,8 +1,8 @@
 """
 A campaign's text and a contact's values -> the text of one message.
 
-`{{ name }}` is replaced by the contact's value, `{{ name|default:"friend" }}` by "friend" where there is none. Names are
-compared without case and with spaces as `_`. Values are put in as they are: nothing is escaped or expanded again.
+`{{ name }}` is replaced by the contact's value, `{{ name|default:"friend" }}` by "friend" where there is none. Names
+are compared without case and with spaces as `_`. Values are put in as they are: nothing is escaped or expanded again.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _parse_tag(content: str) -> Placeholder:
     match = _DEFAULT.fullmatch(filters.strip())
     if match is None:
         raise TemplateError(
-            _("“%(filter)s” is not understood in a placeholder. The only addition is |default:\"text\".")
+            _('“%(filter)s” is not understood in a placeholder. The only addition is |default:"text".')
             % {"filter": filters.strip()}
         )
     return Placeholder(normalise_name(name), next(group for group in match.groups() if group is not None))

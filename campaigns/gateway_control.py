@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from sms_backends import Scope, SmsError, gateways
+from sms_backends import Scope, SmsError, TemporaryError, ThrottledError, gateways
 
 from . import audit
 from .models import GatewayState, User
@@ -80,9 +80,14 @@ def note_success(alias: str) -> None:
     )
 
 
+def concerns_gateway(error: SmsError) -> bool:
+    """Whether the account or the way to the provider is in trouble, rather than this message."""
+    return error.scope is Scope.ACCOUNT or isinstance(error, ThrottledError | TemporaryError)
+
+
 def react_to(alias: str, error: SmsError) -> None:
-    """What an error of a whole request means for its gateway."""
+    """What an error that concerns the gateway means for it: pause until somebody acts, or hold for a while."""
     if error.scope is Scope.ACCOUNT:
         pause_gateway(alias, reason=str(error.reason), text=str(error))
-    elif not error.permanent and error.outcome_known:
+    else:
         hold_gateway(alias, error)

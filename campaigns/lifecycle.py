@@ -157,7 +157,9 @@ def unschedule(campaign: Campaign, *, actor: User | None) -> None:
     with transaction.atomic():
         locked = _locked(campaign)
         _require(
-            locked, frozenset({CampaignStatus.SCHEDULED}), _("The campaign is %(status)s; it is not waiting for its time.")
+            locked,
+            frozenset({CampaignStatus.SCHEDULED}),
+            _("The campaign is %(status)s; it is not waiting for its time."),
         )
         locked.status, locked.scheduled_at = CampaignStatus.DRAFT, None
         locked.save()

@@ -11,9 +11,7 @@ from . import audit
 from .models import CANCELLABLE, MessageStatus, OptOut, OptOutSource, SentMessage, SuppressionReason, User
 
 
-def record_opt_out(
-    phone_number: str, *, source: OptOutSource, note: str = "", actor: User | None = None
-) -> OptOut:
+def record_opt_out(phone_number: str, *, source: OptOutSource, note: str = "", actor: User | None = None) -> OptOut:
     """
     Never write to this number (E.164) again. What is waiting for it is suppressed in the same transaction.
 
@@ -26,9 +24,7 @@ def record_opt_out(
         )
         if created:
             audit.record("opt_out", actor=actor, subject=phone_number, details={"source": str(source), "note": note})
-        SentMessage.objects.filter(
-            canonical_number=opt_out.canonical_number, status__in=CANCELLABLE
-        ).update(
+        SentMessage.objects.filter(canonical_number=opt_out.canonical_number, status__in=CANCELLABLE).update(
             status=MessageStatus.SUPPRESSED,
             reason=SuppressionReason.OPTED_OUT,
             claim_token="",

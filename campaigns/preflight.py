@@ -114,7 +114,8 @@ def check_body(body: str, include: Iterable[int], exclude: Iterable[int]) -> lis
         return []
     contacts = audience(include, exclude)
     return [
-        _("Nobody in the chosen groups has “%(name)s”. Check the spelling of {{ %(name)s }}.") % {"name": placeholder.name}
+        _("Nobody in the chosen groups has “%(name)s”. Check the spelling of {{ %(name)s }}.")
+        % {"name": placeholder.name}
         for placeholder in unknown_placeholders(contacts, template.placeholders)
     ]
 

@@ -23,7 +23,7 @@ def _broker() -> Broker:
 
 
 def wake(task: str, *args: int) -> None:
-    """Queue `campaigns.tasks.<task>` once the current transaction has committed. A lost broker is the sweeper's to mend."""
+    """Queue `campaigns.tasks.<task>` once the current transaction has committed."""
     transaction.on_commit(lambda: _enqueue(task, *args))
 
 

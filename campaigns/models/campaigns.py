@@ -48,7 +48,9 @@ class Campaign(models.Model):
     name = models.CharField(_("name"), max_length=150)
     body = models.TextField(
         _("text"),
-        help_text=_('Placeholders: {{ first_name }}, {{ last_name }} or any other field; {{ first_name|default:"friend" }}.'),
+        help_text=_(
+            'Placeholders: {{ first_name }}, {{ last_name }} or any other field; {{ first_name|default:"friend" }}.'
+        ),
     )
     kind = models.CharField(_("kind"), max_length=10, choices=CampaignKind, default=CampaignKind.SERVICE)
     include_groups = models.ManyToManyField(
@@ -84,10 +86,20 @@ class Campaign(models.Model):
     ended_at = models.DateTimeField(_("ended"), null=True, editable=False)
     last_handover_at = models.DateTimeField(_("last message handed over"), null=True, editable=False)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+", verbose_name=_("written by")
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("written by"),
     )
     launched_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+", verbose_name=_("sent by")
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("sent by"),
     )
 
     class Meta:

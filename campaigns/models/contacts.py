@@ -52,7 +52,10 @@ class Contact(models.Model):
         _("country"), max_length=2, blank=True, help_text=_("Two letters, from the number: RU, DE, ...")
     )
     time_zone = models.CharField(
-        _("time zone"), max_length=64, blank=True, help_text=_("From the number or the file, for example Europe/Moscow.")
+        _("time zone"),
+        max_length=64,
+        blank=True,
+        help_text=_("From the number or the file, for example Europe/Moscow."),
     )
     attributes = models.JSONField(
         _("other fields"),

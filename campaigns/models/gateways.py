@@ -25,7 +25,9 @@ class GatewayState(models.Model):
         help_text=_("The provider was too busy or could not be reached; it is tried again by itself at this time."),
     )
     failure_count = models.PositiveIntegerField(
-        _("failures in a row"), default=0, help_text=_("Requests that did not reach the provider since the last that did.")
+        _("failures in a row"),
+        default=0,
+        help_text=_("Requests that did not reach the provider since the last that did."),
     )
     balance = models.DecimalField(_("balance"), max_digits=14, decimal_places=4, null=True, blank=True)
     currency = models.CharField(_("currency"), max_length=5, blank=True)

@@ -55,7 +55,12 @@ class ContactImport(models.Model):
     cursor = models.PositiveIntegerField(default=0)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("imported by")
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("imported by"),
     )
     created_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
@@ -78,7 +83,7 @@ class ContactImport(models.Model):
 
 
 class ContactImportRow(models.Model):
-    """A checked row. `number` is what a spreadsheet shows; `cells` is the row as it was; `values` what would be stored."""
+    """A checked row. `number` is what a spreadsheet shows, `cells` the row as it was, `values` what would be stored."""
 
     contact_import = models.ForeignKey(ContactImport, models.CASCADE, related_name="rows")
     number = models.PositiveIntegerField(_("row"))

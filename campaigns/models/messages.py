@@ -132,7 +132,13 @@ class SentMessage(models.Model):
     """
 
     campaign = models.ForeignKey(
-        Campaign, models.PROTECT, null=True, blank=True, related_name="messages", verbose_name=_("campaign"), db_index=False
+        Campaign,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="messages",
+        verbose_name=_("campaign"),
+        db_index=False,
     )
     contact = models.ForeignKey(
         Contact, models.SET_NULL, null=True, blank=True, related_name="messages", verbose_name=_("contact")
@@ -160,6 +166,8 @@ class SentMessage(models.Model):
     cost = models.DecimalField(_("cost"), max_digits=12, decimal_places=5, null=True, blank=True)
     currency = models.CharField(_("currency"), max_length=5, blank=True)
     attempt_count = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    #: Attempts refused for this message's own sake; what concerned the whole gateway does not count.
+    retry_count = models.PositiveSmallIntegerField(default=0)
     sent_twice = models.BooleanField(_("sent twice"), default=False)
 
     claim_token = models.CharField(max_length=32, blank=True)
@@ -170,7 +178,12 @@ class SentMessage(models.Model):
 
     nonce = models.CharField(max_length=40, null=True, blank=True, unique=True)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("asked for by")
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("asked for by"),
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
@@ -206,9 +219,7 @@ class SentMessage(models.Model):
                 name="message_lease",
                 condition=models.Q(status__in=[MessageStatus.CLAIMED, MessageStatus.SENDING]),
             ),
-            models.Index(
-                fields=["next_poll_at"], name="message_poll", condition=models.Q(next_poll_at__isnull=False)
-            ),
+            models.Index(fields=["next_poll_at"], name="message_poll", condition=models.Q(next_poll_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -277,7 +288,7 @@ class EventKind(models.TextChoices):
 
 
 class MessageEvent(models.Model):
-    """Something that happened to a message after it was queued. Receipts are kept here even when they change nothing."""
+    """Something that happened to a message after it was queued. Receipts are kept even when they change nothing."""
 
     message = models.ForeignKey(SentMessage, models.CASCADE, related_name="events", verbose_name=_("message"))
     at = models.DateTimeField(_("at"), default=timezone.now)

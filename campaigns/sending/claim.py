@@ -1,0 +1,111 @@
+"""
+Claim: a worker takes waiting rows with a token and a lease. Claimed rows have not been offered to anybody yet.
+
+What decides whether a row may go now is asked here, with every batch: the campaign runs, the gateway is open, the
+recipient's local time is inside the window, the row's waiting time is over.
+"""
+
+from __future__ import annotations
+
+import secrets
+import zoneinfo
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from campaigns.gateway_control import closed_gateways
+from campaigns.models import Campaign, CampaignStatus, MessageStatus, SentMessage
+
+BATCH = 200
+#: Longer than one request may take (its deadline) plus 30 seconds.
+LEASE = timedelta(seconds=90)
+
+
+@dataclass(slots=True)
+class Claim:
+    """Rows that are ours until the lease runs out."""
+
+    token: str
+    messages: list[SentMessage] = field(default_factory=list)
+
+
+def new_token() -> str:
+    return secrets.token_hex(16)
+
+
+def claim_campaign(campaign_id: int, limit: int = BATCH) -> Claim:
+    """Take waiting rows of one campaign, in the order of the audience. Empty when none may go now."""
+    campaign = Campaign.objects.get(pk=campaign_id)
+    if campaign.status != CampaignStatus.SENDING or campaign.launch["gateway"] in closed_gateways():
+        return Claim("")
+    waiting = claimable(SentMessage.objects.filter(campaign=campaign, campaign__status=CampaignStatus.SENDING))
+    closed = closed_time_zones(campaign, timezone.now())
+    if closed:
+        waiting = waiting.exclude(time_zone__in=closed)
+    return _claim(waiting, limit)
+
+
+def claim_urgent(limit: int = BATCH) -> Claim:
+    """Take waiting rows without a campaign (single messages, tests, replies), before any bulk."""
+    waiting = claimable(SentMessage.objects.filter(campaign=None)).exclude(gateway__in=closed_gateways())
+    return _claim(waiting, limit)
+
+
+def claim_again(ids: Iterable[int]) -> Claim:
+    """Take these rows, which were just given back, once more: a refused request is tried in halves."""
+    wanted = list(ids)
+    return _claim(claimable(SentMessage.objects.filter(pk__in=wanted)), len(wanted))
+
+
+def claimable(messages: QuerySet[SentMessage]) -> QuerySet[SentMessage]:
+    """Those that wait and whose time has come."""
+    return messages.filter(Q(not_before=None) | Q(not_before__lte=Now()), status=MessageStatus.QUEUED).order_by("pk")
+
+
+def _claim(waiting: QuerySet[SentMessage], limit: int) -> Claim:
+    token = new_token()
+    skip = connection.features.has_select_for_update_skip_locked
+    with transaction.atomic():
+        locked = waiting.select_for_update(skip_locked=skip, of=("self",) if skip else ())
+        ids = list(locked.values_list("pk", flat=True)[:limit])
+        if not ids:
+            return Claim(token)
+        SentMessage.objects.filter(pk__in=ids, status=MessageStatus.QUEUED).update(
+            status=MessageStatus.CLAIMED, claim_token=token, lease_expires_at=Now() + LEASE
+        )
+        rows = list(
+            SentMessage.objects.filter(pk__in=ids, status=MessageStatus.CLAIMED, claim_token=token).order_by("pk")
+        )
+    return Claim(token, rows)
+
+
+def give_back(claim: Claim) -> int:
+    """Rows of this claim that were not handed over wait again."""
+    return SentMessage.objects.filter(
+        pk__in=[message.pk for message in claim.messages], claim_token=claim.token, status=MessageStatus.CLAIMED
+    ).update(status=MessageStatus.QUEUED, claim_token="", lease_expires_at=None)
+
+
+def closed_time_zones(campaign: Campaign, now: datetime) -> list[str]:
+    """The audience's time zones in which it is now outside the campaign's sending window."""
+    if campaign.window_start is None or campaign.window_end is None:
+        return []
+    return [
+        zone for zone in campaign.time_zones if not in_window(campaign.window_start, campaign.window_end, now, zone)
+    ]
+
+
+def in_window(start: time, end: time, now: datetime, zone: str) -> bool:
+    """Whether local time in `zone` (empty: the installation's) is in [start, end), which may reach over midnight."""
+    try:
+        local = now.astimezone(zoneinfo.ZoneInfo(zone)) if zone else timezone.localtime(now)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        local = timezone.localtime(now)
+    if start <= end:
+        return start <= local.time() < end
+    return local.time() >= start or local.time() < end

@@ -1,0 +1,100 @@
+"""
+Freeze: one row for everybody in the audience, with the final text, before anything is sent.
+
+Each chunk is one transaction that locks the campaign, checks that this launch still is the one, writes its rows, moves
+the cursor and adds the contacts read to `audience`. An interrupted freeze goes on from the cursor; nothing can be
+claimed before the last chunk has committed.
+"""
+
+from __future__ import annotations
+
+import time
+
+from django.db import transaction
+from django.utils import timezone
+
+from campaigns import lifecycle
+from campaigns.audience import Planned, audience, plan
+from campaigns.composing import Template
+from campaigns.models import Campaign, CampaignStatus, MessageStatus, Purpose, SentMessage, SuppressionReason
+
+CHUNK = 2000
+
+
+def freeze(campaign_id: int, *, seconds: float) -> bool:
+    """Write rows for at most about `seconds`. True when there is more to do, False when it is finished or stopped."""
+    deadline = time.monotonic() + seconds
+    token = Campaign.objects.values_list("launch_token", flat=True).get(pk=campaign_id)
+    while freeze_chunk(campaign_id, token):
+        if time.monotonic() > deadline:
+            return True
+    return False
+
+
+def freeze_chunk(campaign_id: int, token: str) -> bool:
+    """Write one chunk. False when there was nothing more to write, or this launch is not being prepared any more."""
+    with transaction.atomic():
+        campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
+        if campaign.status != CampaignStatus.FREEZING or campaign.launch_token != token:
+            return False
+        launch = campaign.launch
+        contacts = audience(launch["include_groups"], launch["exclude_groups"]).filter(
+            pk__gt=campaign.freeze_cursor, pk__lte=launch["last_contact_id"]
+        )
+        planned = plan(contacts, Template(launch["body"]), kind=launch["kind"], limit=CHUNK)
+        if not planned:
+            _finish(campaign)
+            return False
+        _write(campaign, planned)
+        campaign.freeze_cursor = planned[-1].contact_id
+        campaign.audience += len(planned)
+        campaign.time_zones = sorted({*campaign.time_zones, *(one.time_zone for one in planned)})
+        campaign.save(update_fields=["freeze_cursor", "audience", "time_zones", "updated_at"])
+        return True
+
+
+def _write(campaign: Campaign, planned: list[Planned]) -> None:
+    """The rows of a chunk. Whoever's number is in the campaign already gets a suppressed row that says so."""
+    SentMessage.objects.bulk_create([_row(campaign, one) for one in planned], ignore_conflicts=True, batch_size=500)
+    ids = [one.contact_id for one in planned]
+    written = set(
+        SentMessage.objects.filter(campaign=campaign, contact__gte=ids[0], contact__lte=ids[-1]).values_list(
+            "contact_id", flat=True
+        )
+    )
+    doubles = [one for one in planned if one.contact_id not in written]
+    SentMessage.objects.bulk_create([_row(campaign, one, SuppressionReason.DUPLICATE) for one in doubles])
+
+
+def _row(campaign: Campaign, one: Planned, reason: str = "") -> SentMessage:
+    reason = reason or one.reason
+    now = timezone.now()
+    return SentMessage(
+        campaign=campaign,
+        contact_id=one.contact_id,
+        purpose=Purpose.CAMPAIGN,
+        phone_number=one.phone_number,
+        canonical_number=one.canonical_number,
+        body=one.body,
+        encoding=one.encoding,
+        segment_count=one.segment_count,
+        region=one.region,
+        time_zone=one.time_zone,
+        status=MessageStatus.SUPPRESSED if reason else MessageStatus.QUEUED,
+        reason=reason,
+        reason_text=one.reason_text,
+        excluded=bool(reason),
+        gateway=campaign.launch["gateway"],
+        sender_id=campaign.launch["sender_id"],
+        created_by_id=campaign.launched_by_id,
+        created_at=now,
+        status_at=now,
+    )
+
+
+def _finish(campaign: Campaign) -> None:
+    written = SentMessage.objects.filter(campaign=campaign).count()
+    if written != campaign.audience:
+        # Never seen; if it ever is, nobody is written to before a person has looked.
+        raise RuntimeError(f"Campaign {campaign.pk}: {campaign.audience} people were read but {written} rows written.")
+    lifecycle.finish_freezing(campaign)

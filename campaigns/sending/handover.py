@@ -1,0 +1,120 @@
+"""
+Hand over: an intent is committed before each request; only rows that the intent's update returns may be sent.
+
+The intent is the gate: it asks once more, in one statement, for our token and lease, the campaign's state, the gateway
+and the opt-outs. From its commit to the recorded answer a row is `sending`; a crash in between leaves it `unknown`,
+never queued.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from campaigns.models import (
+    Attempt,
+    Campaign,
+    CampaignStatus,
+    GatewayState,
+    MessageStatus,
+    OptOut,
+    SentMessage,
+    SuppressionReason,
+)
+from sms_backends import BaseSmsBackend
+
+from .claim import LEASE, Claim
+
+#: A request must begin within this time after its intent: a process that slept longer gives its rows back unsent.
+INTENT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Rows that may be sent in one request under one reference, each with its attempt, in the same order."""
+
+    reference: str
+    token: str
+    messages: list[SentMessage]
+    attempts: list[Attempt]
+    wall_clock: float
+    boot_clock: float
+
+    def is_fresh(self) -> bool:
+        """False when this process stood still since the intent: somebody else may hold the rows by now."""
+        return (
+            0 <= time.time() - self.wall_clock < INTENT_SECONDS
+            and time.clock_gettime(time.CLOCK_BOOTTIME) - self.boot_clock < INTENT_SECONDS
+        )
+
+
+def write_intent(claim: Claim, messages: Sequence[SentMessage], backend: BaseSmsBackend) -> Intent:
+    """
+    Claimed -> sending for those that still may go, with an attempt each; the others are suppressed or given back.
+
+    All messages are of one campaign (or of none) and one gateway. Its transaction is over when this returns.
+    """
+    wall_clock, boot_clock = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
+    reference = backend.new_reference()
+    ids = [message.pk for message in messages]
+    ours = SentMessage.objects.filter(pk__in=ids, status=MessageStatus.CLAIMED, claim_token=claim.token)
+    with transaction.atomic():
+        ours.filter(_may_go()).update(
+            status=MessageStatus.SENDING,
+            reference=reference,
+            attempt_count=F("attempt_count") + 1,
+            lease_expires_at=Now() + LEASE,
+            not_before=None,
+        )
+        sending = list(
+            SentMessage.objects.filter(
+                pk__in=ids, status=MessageStatus.SENDING, claim_token=claim.token, reference=reference
+            ).order_by("pk")
+        )
+        attempts = Attempt.objects.bulk_create([_attempt(message, backend) for message in sending])
+        if len(sending) < len(ids):
+            ours.filter(_opted_out()).update(
+                status=MessageStatus.SUPPRESSED,
+                reason=SuppressionReason.OPTED_OUT,
+                claim_token="",
+                lease_expires_at=None,
+                status_at=timezone.now(),
+            )
+            ours.update(status=MessageStatus.QUEUED, claim_token="", lease_expires_at=None)
+    return Intent(reference, claim.token, sending, attempts, wall_clock, boot_clock)
+
+
+def _opted_out() -> Q:
+    return Q(Exists(OptOut.objects.filter(canonical_number=OuterRef("canonical_number"))))
+
+
+def _may_go() -> Q:
+    """Lease, campaign, gateway and opt-outs, asked in the statement that makes a row `sending`."""
+    running = Campaign.objects.filter(pk=OuterRef("campaign"), status=CampaignStatus.SENDING)
+    closed = GatewayState.objects.filter(
+        Q(paused_at__isnull=False) | Q(held_until__gt=Now()), alias=OuterRef("gateway")
+    )
+    return (
+        Q(lease_expires_at__gt=Now())
+        & (Q(campaign__isnull=True) | Q(Exists(running)))
+        & ~Q(Exists(closed))
+        & ~_opted_out()
+    )
+
+
+def _attempt(message: SentMessage, backend: BaseSmsBackend) -> Attempt:
+    return Attempt(
+        message=message,
+        number=message.attempt_count,
+        reference=message.reference,
+        claim_token=message.claim_token,
+        gateway=message.gateway,
+        account=backend.account_fingerprint(),
+        started_at=timezone.now(),
+    )

@@ -1,0 +1,62 @@
+"""Asking for delivery receipts where a provider can be asked, in bulk and spaced out; pushed ones come on their own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Case, F, Value, When
+from django.utils import timezone
+
+from campaigns import receipts
+from campaigns.models import MessageStatus, SentMessage
+from sms_backends import SmsError, gateways, get_sms_backend
+
+logger = logging.getLogger(__name__)
+
+BATCH = 100
+#: Waits between questions about one message, in seconds; after the last one it is not asked again.
+POLL_SECONDS = (5, 15, 60, 300, 1800, 7200, 21600, 43200, 86400)
+
+
+def poll_receipts(limit: int = 5000) -> int:
+    """Ask every gateway that can be asked about the messages that are due. Returns how many receipts came."""
+    return sum(_poll_gateway(alias, limit) for alias in gateways)
+
+
+def _poll_gateway(alias: str, limit: int) -> int:
+    try:
+        backend = get_sms_backend(alias)
+    except ImproperlyConfigured:
+        return 0  # said on every page already
+    if not backend.capabilities.receipts_poll:
+        return 0
+    found = 0
+    due = SentMessage.objects.filter(gateway=alias, next_poll_at__lte=timezone.now(), status=MessageStatus.SENT)
+    rows = list(
+        due.order_by("next_poll_at").values_list("pk", "provider_message_id", "phone_number", "poll_count")[:limit]
+    )
+    for start in range(0, len(rows), BATCH):
+        batch = rows[start : start + BATCH]
+        _space_out(batch)
+        try:
+            answers = backend.fetch_receipts([(provider_id, number) for _pk, provider_id, number, _n in batch])
+        except SmsError as error:
+            logger.warning("Gateway %s could not be asked for receipts: %s", alias, error)
+            break
+        found += receipts.receive(alias, answers)
+    return found
+
+
+def _space_out(batch: Sequence[tuple[int, str, str, int]]) -> None:
+    """Set the next question before asking, so that two sweepers do not ask twice and a crash asks later."""
+    now = timezone.now()
+    times = [
+        When(poll_count=count, then=Value(now + timedelta(seconds=seconds)))
+        for count, seconds in enumerate(POLL_SECONDS)
+    ]
+    SentMessage.objects.filter(pk__in=[pk for pk, *_rest in batch]).update(
+        next_poll_at=Case(*times, default=Value(None)), poll_count=F("poll_count") + 1
+    )

@@ -1,0 +1,138 @@
+"""
+Record: one answer per recipient, on its attempt and on the message, committed per request.
+
+An answer is recorded even when the message has moved on meanwhile: a receipt may have come first, a sweeper may have
+called it unknown, an operator may have sent it again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from campaigns.gateway_control import concerns_gateway
+from campaigns.models import Attempt, EventKind, FailureReason, MessageEvent, MessageStatus, SentMessage, may_become
+from sms_backends import Outcome, SendResult, SmsError
+
+from .handover import Intent
+from .requeue import requeue
+
+#: Waits, in seconds, before a message that was provably not taken is offered again; then it is given up.
+RETRY_SECONDS = (30, 120, 600, 1800)
+
+_CHANGED = [
+    "status",
+    "reason",
+    "reason_text",
+    "provider_message_id",
+    "provider_response",
+    "cost",
+    "currency",
+    "claim_token",
+    "lease_expires_at",
+    "not_before",
+    "next_poll_at",
+    "retry_count",
+    "sent_twice",
+    "sent_at",
+    "status_at",
+]
+
+
+def record_results(intent: Intent, results: Sequence[SendResult], *, poll_after: timedelta | None) -> None:
+    """
+    Write down what the provider answered to a request. Safe to repeat.
+
+    `poll_after` is when to ask for a receipt first; None for gateways that cannot be asked.
+    """
+    finished = timezone.now()
+    with transaction.atomic():
+        ids = [message.pk for message in intent.messages]
+        locked = {message.pk: message for message in SentMessage.objects.select_for_update().filter(pk__in=ids)}
+        for attempt, result in zip(intent.attempts, results, strict=True):
+            _complete(attempt, result)
+            attempt.finished_at = finished
+            message = locked[attempt.message_id]
+            if message.reference == attempt.reference:
+                _apply(message, result, poll_after)
+            else:
+                _apply_late(message, result)
+        Attempt.objects.bulk_update(
+            intent.attempts,
+            ["outcome", "provider_message_id", "error_code", "error_text", "raw", "finished_at"],
+            batch_size=200,
+        )
+        requeue([message for message in locked.values() if message.status == MessageStatus.QUEUED])
+        SentMessage.objects.bulk_update(locked.values(), _CHANGED, batch_size=100)
+
+
+def _complete(attempt: Attempt, result: SendResult) -> None:
+    attempt.outcome = str(result.outcome)
+    attempt.provider_message_id = result.provider_message_id or ""
+    attempt.raw = result.raw
+    if result.error is not None:
+        attempt.error_code = result.error.provider_code[:50]
+        attempt.error_text = str(result.error)
+
+
+def _apply(message: SentMessage, result: SendResult, poll_after: timedelta | None) -> None:
+    """The answer to the message's latest attempt."""
+    message.provider_message_id = result.provider_message_id or message.provider_message_id
+    message.provider_response = result.raw if result.raw is not None else message.provider_response
+    if result.outcome is Outcome.ACCEPTED:
+        message.sent_at = message.sent_at or timezone.now()
+        message.cost, message.currency = result.cost, result.currency
+        if message.status in may_become(MessageStatus.SENT):
+            _become(message, MessageStatus.SENT)
+            message.next_poll_at = timezone.now() + poll_after if poll_after is not None else None
+    elif message.status not in {MessageStatus.SENDING, MessageStatus.UNKNOWN}:
+        return  # a receipt came first and knows better
+    elif result.outcome is Outcome.UNKNOWN:
+        _become(message, MessageStatus.UNKNOWN, result.error)
+    elif result.error is None or result.error.permanent:
+        _become(message, MessageStatus.REJECTED, result.error)
+    else:
+        _wait_or_give_up(message, result.error)
+
+
+def _apply_late(message: SentMessage, result: SendResult) -> None:
+    """The answer to an attempt after which the message was offered again."""
+    MessageEvent.objects.create(
+        message=message, kind=EventKind.LATE_RESULT, payload={"outcome": str(result.outcome), "raw": result.raw}
+    )
+    if result.outcome is not Outcome.ACCEPTED:
+        return
+    if message.status in {MessageStatus.QUEUED, MessageStatus.CLAIMED}:
+        message.provider_message_id = result.provider_message_id or message.provider_message_id
+        message.sent_at = timezone.now()
+        _become(message, MessageStatus.SENT)
+    else:
+        message.sent_twice = True
+        MessageEvent.objects.create(message=message, kind=EventKind.SENT_TWICE)
+
+
+def _become(message: SentMessage, status: MessageStatus, error: SmsError | None = None) -> None:
+    message.status = status
+    message.reason = str(error.reason) if error is not None else ""
+    message.reason_text = str(error) if error is not None else ""
+    message.claim_token, message.lease_expires_at, message.not_before = "", None, None
+    message.status_at = timezone.now()
+
+
+def _wait_or_give_up(message: SentMessage, error: SmsError) -> None:
+    """Provably not taken. What concerns the gateway uses up no try: the gateway waits, not the message."""
+    if concerns_gateway(error):
+        _become(message, MessageStatus.QUEUED, error)
+        return
+    message.retry_count += 1
+    if message.retry_count > len(RETRY_SECONDS):
+        _become(message, MessageStatus.FAILED, error)
+        message.reason = FailureReason.RETRIES_USED
+        return
+    _become(message, MessageStatus.QUEUED, error)
+    wait = error.retry_after or RETRY_SECONDS[message.retry_count - 1]
+    message.not_before = timezone.now() + timedelta(seconds=wait * random.uniform(1, 1.2))  # noqa: S311

@@ -1,0 +1,31 @@
+"""The only way back into the queue for a message that was handed over once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.utils import timezone
+
+from campaigns import lifecycle
+from campaigns.models import Campaign, CampaignStatus, MessageStatus, SentMessage
+
+
+def requeue(messages: Sequence[SentMessage]) -> None:
+    """
+    Make these locked rows wait again (or not, as their campaign's state demands); the caller saves them.
+
+    A cancelled campaign's messages are cancelled instead; a completed campaign runs again. Call inside a transaction.
+    """
+    by_campaign: dict[int, list[SentMessage]] = {}
+    for message in messages:
+        message.status = MessageStatus.QUEUED
+        message.claim_token, message.lease_expires_at = "", None
+        message.status_at = timezone.now()
+        if message.campaign_id is not None:
+            by_campaign.setdefault(message.campaign_id, []).append(message)
+    for campaign in Campaign.objects.select_for_update().filter(pk__in=by_campaign).order_by("pk"):
+        if campaign.status == CampaignStatus.CANCELLED:
+            for message in by_campaign[campaign.pk]:
+                message.status = MessageStatus.CANCELLED
+        elif campaign.status == CampaignStatus.COMPLETED:
+            lifecycle.run_again(campaign)

@@ -1,0 +1,72 @@
+"""The sweeper: makes everything true again after anything. Each minute; two at once do no harm."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from campaigns import lifecycle, receipts
+from campaigns.gateway_control import closed_gateways
+from campaigns.models import CANCELLABLE, Campaign, CampaignStatus, MessageStatus, SentMessage
+from campaigns.wakeups import wake
+
+from .claim import claimable
+from .polling import poll_receipts
+from .recovery import expire_leases
+
+logger = logging.getLogger(__name__)
+
+
+def sweep() -> None:
+    """Do each step; one that fails is logged and does not keep the others from being done."""
+    steps: tuple[Callable[[], object], ...] = (
+        start_due_campaigns,
+        expire_leases,
+        finish_cancelled,
+        wake_waiting,
+        match_receipts,
+        poll_receipts,
+    )
+    for step in steps:
+        try:
+            step()
+        except Exception:
+            logger.exception("The sweeper's step %s failed; it is tried again in a minute.", step.__name__)
+
+
+def start_due_campaigns() -> None:
+    for campaign in Campaign.objects.filter(status=CampaignStatus.SCHEDULED, scheduled_at__lte=timezone.now()):
+        lifecycle.start_due(campaign)
+
+
+def finish_cancelled() -> None:
+    """A crash may have cut the cancelling of waiting messages short."""
+    waiting = SentMessage.objects.filter(campaign=OuterRef("pk"), status__in=CANCELLABLE)
+    for campaign in Campaign.objects.filter(Exists(waiting), status=CampaignStatus.CANCELLED):
+        lifecycle.cancel_waiting(campaign)
+
+
+def wake_waiting() -> None:
+    """Wake what waits and has no worker; complete what has nothing left to wait for."""
+    closed = closed_gateways()
+    for campaign in Campaign.objects.filter(status=CampaignStatus.FREEZING):
+        wake("freeze_campaign", campaign.pk)
+    for campaign in Campaign.objects.filter(status=CampaignStatus.SENDING):
+        if lifecycle.complete_if_done(campaign.pk) or campaign.launch["gateway"] in closed:
+            continue
+        messages = SentMessage.objects.filter(campaign=campaign)
+        worked_on = messages.filter(
+            status__in=[MessageStatus.CLAIMED, MessageStatus.SENDING], lease_expires_at__gt=Now()
+        ).exists()
+        if not worked_on and claimable(messages).exists():
+            lifecycle.wake_campaign(campaign)
+    if claimable(SentMessage.objects.filter(campaign=None)).exclude(gateway__in=closed).exists():
+        wake("send_urgent")
+
+
+def match_receipts() -> None:
+    receipts.match_due_receipts(timezone.now())

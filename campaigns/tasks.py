@@ -1,0 +1,72 @@
+"""django-q2's entry points. Each finds the work and calls one function; none raises, none holds any truth."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import ParamSpec
+
+from django.utils import timezone
+
+from . import lifecycle
+from .models import Heartbeat
+from .reports import WORKER_BEAT
+from .sending.dispatch import send_waiting
+from .sending.freeze import freeze
+from .sending.sweeper import sweep as sweep_once
+from .wakeups import wake
+
+logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+
+#: A task stops itself after this time, far below django-q2's timeout, and queues itself again while there is work.
+TASK_SECONDS = 8.0
+
+
+def never_raises(task: Callable[P, None]) -> Callable[P, None]:
+    """A failed task would be run again by the queue on its own terms; the sweeper decides what is done again."""
+
+    @functools.wraps(task)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            beat()
+            task(*args, **kwargs)
+        except Exception:
+            logger.exception("The task %s failed; the sweeper wakes what is left to do.", task.__name__)
+
+    return run
+
+
+def beat() -> None:
+    """A worker's sign of life."""
+    Heartbeat.objects.update_or_create(name=WORKER_BEAT, defaults={"at": timezone.now()})
+
+
+@never_raises
+def sweep() -> None:
+    """Each minute, from the schedule; also after a gateway was resumed."""
+    sweep_once()
+
+
+@never_raises
+def freeze_campaign(campaign_id: int) -> None:
+    """Write the rows of a launched campaign."""
+    if freeze(campaign_id, seconds=TASK_SECONDS):
+        wake("freeze_campaign", campaign_id)
+
+
+@never_raises
+def send_campaign(campaign_id: int) -> None:
+    """Send what waits: urgent messages first, then this campaign's."""
+    if send_waiting(campaign_id, seconds=TASK_SECONDS):
+        wake("send_campaign", campaign_id)
+    else:
+        lifecycle.complete_if_done(campaign_id)
+
+
+@never_raises
+def send_urgent() -> None:
+    """Send waiting single messages, tests and replies."""
+    if send_waiting(None, seconds=TASK_SECONDS):
+        wake("send_urgent")
