@@ -49,7 +49,7 @@ class BaseSmsBackend:
     #: OPTIONS that the adapter knows. None (an adapter of the original interface) accepts any.
     known_options: ClassVar[Mapping[str, Option] | None] = None
     #: The option that holds the secret by which webhooks are verified; without it a system check warns.
-    webhook_secret_option: ClassVar[str] = ""
+    webhook_signed_by: ClassVar[str] = ""
     #: Body of the 200 answer to a webhook; some providers insist on a word.
     webhook_answer: ClassVar[str] = ""
 
@@ -86,13 +86,13 @@ class BaseSmsBackend:
     def check(self) -> list[CheckMessage]:
         """What `manage.py check` should say about this gateway. Override to add to it; opens no connection."""
         receives = self.capabilities.receipts_push or self.capabilities.incoming_push
-        if not receives or not self.webhook_secret_option or self.options.get(self.webhook_secret_option):
+        if not receives or not self.webhook_signed_by or self.options.get(self.webhook_signed_by):
             return []
         return [
             Warning(
-                f"Gateway '{self.alias}' ({self.provider_name}) has no {self.webhook_secret_option}: "
+                f"Gateway '{self.alias}' ({self.provider_name}) has no {self.webhook_signed_by}: "
                 "delivery receipts and incoming messages that the provider pushes are refused.",
-                hint=f'Set it in OPTIONS: {{"{self.webhook_secret_option}": "..."}}, and the same at the provider.',
+                hint=f'Set it in OPTIONS: {{"{self.webhook_signed_by}": "..."}}, and the same at the provider.',
                 id="sms_backends.W001",
             )
         ]
