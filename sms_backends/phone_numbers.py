@@ -32,7 +32,7 @@ __all__ = [
 
 CANONICAL_VERSION = 1  # raise it with every change of what canonical() answers: stored canonical numbers are recomputed
 
-E164_MAX_DIGITS = 15
+_E164_MAX_DIGITS = 15
 _IDD_MAX_DIGITS = 5  # the longest international dialling prefixes that may stand before them
 _SHORTEST_COMMON_DIGITS = 7
 
@@ -99,7 +99,8 @@ def parse(raw: str, region: str | None) -> ParsedNumber:
     """
     region = _checked_region(region)
     dialled = raw if _PLAIN.fullmatch(raw) else _dialled(raw)
-    as_it_stands = None if "+" in dialled[1:] else _reading(dialled, region)
+    repaired = "+" in dialled[1:] or dialled.startswith("+0")  # which phonenumbers would mend without a word
+    as_it_stands = None if repaired else _reading(dialled, region)
     return as_it_stands or _assumed_reading(dialled, region)
 
 
@@ -197,7 +198,7 @@ def _dialled(raw: str) -> str:
     if not _DIALLED.fullmatch(dialled):
         strangers = re.findall(r"[^0-9+]", dialled) or ["+"]
         raise InvalidPhoneNumber(InvalidNumberCode.SYMBOLS, found=_sample(strangers))
-    if len(dialled) > E164_MAX_DIGITS + _IDD_MAX_DIGITS:
+    if len(dialled) > _E164_MAX_DIGITS + _IDD_MAX_DIGITS:
         raise InvalidPhoneNumber(InvalidNumberCode.TOO_LONG, count=_digit_count(dialled))
     return dialled
 
@@ -245,7 +246,6 @@ class _Plan(NamedTuple):
     international_prefix: re.Pattern[str]
     national_prefix: re.Pattern[str] | None
     rewrites: bool  # the national prefix is not just cut off
-    national_number: re.Pattern[str]
 
 
 _NOTHING = r"(?!)"  # matches nowhere
@@ -256,13 +256,11 @@ def _plan(country_code: int, region: str) -> _Plan:
     metadata = PhoneMetadata.metadata_for_region_or_calling_code(country_code, region)
     assert metadata is not None  # _checked_region and the table of country codes name no others
     prefix = metadata.national_prefix_for_parsing
-    general = metadata.general_desc
     return _Plan(
         country_code,
         re.compile(metadata.international_prefix or _NOTHING),
         re.compile(prefix) if prefix else None,
         bool(metadata.national_prefix_transform_rule),
-        re.compile(general.national_number_pattern or _NOTHING if general else _NOTHING),
     )
 
 
@@ -290,11 +288,11 @@ def _plain_reading(digits: str, region: str | None) -> ParsedNumber | None:
             return None
     elif region is not None:
         plan = _plan(phonenumbers.country_code_for_region(region), region)
-        if digits.startswith(str(plan.country_code)) or plan.international_prefix.match(digits):
+        if plan.international_prefix.match(digits):
             return None
         prefix = plan.national_prefix.match(digits) if plan.national_prefix else None
-        national = digits[prefix.end() :] if prefix else digits
-        if prefix and (plan.rewrites or not plan.national_number.fullmatch(national)):
+        national = digits[prefix.end() :] if prefix else digits  # taken below only if valid, as parse() would
+        if prefix and plan.rewrites:
             return None
     else:
         return None
@@ -330,11 +328,9 @@ def _real_region(region: str | None) -> str | None:
 def _assumed_reading(dialled: str, region: str | None) -> ParsedNumber:
     """The only valid reading of digits that are not valid as they stand; raises InvalidPhoneNumber."""
     significant = dialled.lstrip("+0")
-    found = {
-        number.e164: number
-        for number in (_reading(canonical(f"+{significant}"), region), _reading(significant, region))
-        if number is not None
-    }
+    spellings = {canonical(f"+{significant}"), significant, dialled.replace("+", "")}
+    readings = [_reading(spelling, region) for spelling in sorted(spellings)]
+    found = {number.e164: number for number in readings if number is not None}
     if len(found) > 1:
         raise InvalidPhoneNumber(InvalidNumberCode.AMBIGUOUS, readings=", ".join(found))
     if not found:
@@ -348,7 +344,7 @@ def _why_invalid(dialled: str, region: str | None) -> InvalidPhoneNumber:
     count = _digit_count(dialled)
     if count < _SHORTEST_COMMON_DIGITS:
         return InvalidPhoneNumber(InvalidNumberCode.TOO_SHORT, count=count)
-    if count > E164_MAX_DIGITS:
+    if count > _E164_MAX_DIGITS:
         return InvalidPhoneNumber(InvalidNumberCode.TOO_LONG, count=count)
     try:
         number = phonenumbers.parse(dialled, region)
@@ -359,7 +355,8 @@ def _why_invalid(dialled: str, region: str | None) -> InvalidPhoneNumber:
     plan_region = _real_region(phonenumbers.region_code_for_country_code(number.country_code or 0))
     if plan_region is None:
         return InvalidPhoneNumber(InvalidNumberCode.NO_COUNTRY, number=dialled)
-    length = phonenumbers.is_possible_number_with_reason(number)
+    # Who is to be texted has a mobile, so its lengths are the ones to compare with.
+    length = phonenumbers.is_possible_number_for_type_with_reason(number, PhoneNumberType.MOBILE)
     if length in (ValidationResult.TOO_SHORT, ValidationResult.IS_POSSIBLE_LOCAL_ONLY):
         return InvalidPhoneNumber(InvalidNumberCode.TOO_SHORT, count=count)
     if length == ValidationResult.TOO_LONG:
