@@ -86,8 +86,9 @@ env-cp: ## make .env from .env.example, with generated secrets, if there is none
 build: ## build the image
 	$(COMPOSE) build
 
-up: ## start the containers and wait until they are healthy
-	@sh docker/up.sh $(COMPOSE)
+up: ## start the containers, each when those it needs are healthy
+	$(COMPOSE) up --detach
+	@echo "Open http://localhost:$${APP_PORT:-8080}/admin/ (user and password: see .env)"
 
 down: ## stop the containers; the data stays
 	$(COMPOSE) down
@@ -102,7 +103,7 @@ migrate: ## apply the migrations
 	$(COMPOSE) exec app python manage.py migrate
 
 makemigrations: ## write migrations for changed models
-	$(COMPOSE) exec app python manage.py makemigrations
+	$(COMPOSE) run --rm --user "$$(id -u):$$(id -g)" --volume "$(CURDIR):/app" app python manage.py makemigrations
 
 collectstatic: ## collect the static files
 	$(COMPOSE) exec app python manage.py collectstatic --noinput
