@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import CharField, QuerySet
+from django.db.models.functions import Cast
 
 from sms_backends import Reason, RecipientRejectedError
 from sms_backends.guard import refusals
@@ -18,7 +19,7 @@ from .models import CampaignKind, Consent, Contact, OptOut, SuppressionReason
 
 _COLUMNS = (
     "id",
-    "phone_number",
+    "e164",
     "first_name",
     "last_name",
     "email",
@@ -66,8 +67,10 @@ def audience(include_groups: Iterable[int], exclude_groups: Iterable[int] = ()) 
 
 def plan(contacts: QuerySet[Contact], template: Template, *, kind: str, limit: int | None = None) -> list[Planned]:
     """Decide for each of these contacts (a chunk that fits in memory), in the order given."""
-    rows = list(contacts.values_list(*_COLUMNS)[:limit] if limit else contacts.values_list(*_COLUMNS))
-    numbers = {str(row[1]) for row in rows}
+    # As text: the field would parse each number again, and print it with spaces.
+    found = contacts.annotate(e164=Cast("phone_number", CharField())).values_list(*_COLUMNS)
+    rows = list(found[:limit] if limit else found)
+    numbers = {row[1] for row in rows}
     opted_out = opted_out_numbers(canonical(number) for number in numbers)
     left_out = _LeftOut(kind, opted_out, refusals(numbers))
     return [_plan_one(row, template, left_out) for row in rows]
@@ -93,8 +96,7 @@ class _LeftOut:
 
 
 def _plan_one(row: tuple[Any, ...], template: Template, left_out: _LeftOut) -> Planned:
-    pk, phone, first_name, last_name, email, language, region, time_zone, consent, attributes = row
-    number = str(phone)
+    pk, number, first_name, last_name, email, language, region, time_zone, consent, attributes = row
     name = f"{first_name} {last_name}".strip()
     rendered = template.render(
         values_of(

@@ -35,6 +35,6 @@ class User(AbstractUser):
         help_text=_("The language of the admin. Empty: as the browser asks."),
     )
 
-    class Meta(AbstractUser.Meta):
+    class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")

@@ -250,7 +250,7 @@ def _not_taken(results: Sequence[SendResult], error: SmsError) -> list[SendResul
 
 
 def _pause_campaign(intent: Intent, error: SmsError) -> bool:
-    campaign = Campaign.objects.get(pk=intent.messages[0].campaign_id)
+    campaign = Campaign.objects.get(messages=intent.messages[0].pk)
     try:
         lifecycle.pause(campaign, actor=None, reason=str(error), by_engine=True)
     except lifecycle.LifecycleError:
@@ -283,5 +283,5 @@ def _first_poll(capabilities: Capabilities) -> timedelta | None:
 
 
 def _note_handover(intents: Sequence[Intent]) -> None:
-    campaigns = {message.campaign_id for intent in intents for message in intent.messages}
-    Campaign.objects.filter(pk__in=campaigns - {None}).update(last_handover_at=Now())
+    campaigns = {message.campaign_id for intent in intents for message in intent.messages if message.campaign_id}
+    Campaign.objects.filter(pk__in=campaigns).update(last_handover_at=Now())

@@ -1,0 +1,74 @@
+"""`manage.py create_campaign NAME --text TEXT --group GROUP`: write a draft campaign."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import time
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+from django.db import transaction
+
+from campaigns import audit
+from campaigns.models import Campaign, CampaignKind, ContactGroup
+from campaigns.preflight import check_body, gateway_problems
+
+#: What marketing campaigns get unless another window is given.
+MARKETING_WINDOW = (time(9), time(21))
+
+
+def read_window(text: str) -> tuple[time, time]:
+    """09:00-21:00 -> the two times. Raises CommandError."""
+    try:
+        start, end = (time.fromisoformat(part.strip()) for part in text.split("-"))
+    except ValueError as error:
+        raise CommandError(f"“{text}” is not a sending window. Example: --window 09:00-21:00") from error
+    if start == end:
+        raise CommandError(f"The sending window “{text}” has no length. Example: --window 09:00-21:00")
+    return start, end
+
+
+class Command(BaseCommand):
+    help = "Write a draft campaign: a service campaign that may be sent at any hour, unless said otherwise."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name")
+        parser.add_argument("--text", required=True, help='with placeholders such as {{ first_name|default:"friend" }}')
+        parser.add_argument("--group", action="append", required=True, help="name of a group; may be repeated")
+        parser.add_argument("--exclude", action="append", default=[], help="name of a group to leave out")
+        parser.add_argument("--gateway", default="default")
+        parser.add_argument("--sender", default="", help="what the phone shows")
+        parser.add_argument("--marketing", action="store_true", help="a marketing campaign, sent from 09:00 to 21:00")
+        parser.add_argument("--window", help="hours where the recipient lives, such as 09:00-21:00")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        include = [self._group(name).pk for name in options["group"]]
+        exclude = [self._group(name).pk for name in options["exclude"]]
+        window = read_window(options["window"]) if options["window"] else (None, None)
+        if options["marketing"] and not options["window"]:
+            window = MARKETING_WINDOW
+        campaign = Campaign(
+            name=options["name"],
+            body=options["text"],
+            kind=CampaignKind.MARKETING if options["marketing"] else CampaignKind.SERVICE,
+            gateway=options["gateway"],
+            sender_id=options["sender"],
+            window_start=window[0],
+            window_end=window[1],
+        )
+        problems = gateway_problems(campaign) + check_body(campaign.body, include, exclude)
+        if problems:
+            raise CommandError(" ".join(problems))
+        with transaction.atomic():
+            campaign.save()
+            campaign.include_groups.set(include)
+            campaign.exclude_groups.set(exclude)
+            audit.record("create", campaign=campaign, subject=campaign.name)
+        self.stdout.write(f"Campaign {campaign.pk} “{campaign.name}” is written. Send it: send_campaign {campaign.pk}")
+
+    def _group(self, name: str) -> ContactGroup:
+        group = ContactGroup.objects.filter(name=name).first()
+        if group is None:
+            known = ", ".join(ContactGroup.objects.values_list("name", flat=True)[:20]) or "none yet"
+            raise CommandError(f"There is no group “{name}”. Groups: {known}.")
+        return group
