@@ -42,6 +42,11 @@ class ContactImport(models.Model):
     file_name = models.CharField(_("file name"), max_length=255)
     region = models.CharField(_("country of national numbers"), max_length=2, blank=True)
     groups = models.ManyToManyField(ContactGroup, verbose_name=_("add to groups"), blank=True, related_name="imports")
+    new_group = models.CharField(
+        _("and to a new group"), max_length=150, blank=True, help_text=_("Its name. It is made when you confirm the import.")
+    )
+    #: Reasons and remarks are written in it: the check may run where nobody's language is active.
+    language = models.CharField(max_length=10, blank=True, editable=False)
     status = models.CharField(_("status"), max_length=10, choices=ImportStatus, default=ImportStatus.CHECKING)
     problem = models.TextField(_("problem"), blank=True)
     encoding = models.CharField(_("encoding"), max_length=30, blank=True)
@@ -52,6 +57,8 @@ class ContactImport(models.Model):
     unchanged_count = models.PositiveIntegerField(_("unchanged"), default=0)
     duplicate_count = models.PositiveIntegerField(_("duplicate"), default=0)
     bad_count = models.PositiveIntegerField(_("bad"), default=0)
+    opted_out_count = models.PositiveIntegerField(_("opted out"), default=0)
+    remark_count = models.PositiveIntegerField(_("with remarks"), default=0)
     cursor = models.PositiveIntegerField(default=0)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
@@ -93,6 +100,8 @@ class ContactImportRow(models.Model):
     cells = models.JSONField(default=list, blank=True)
     column = models.CharField(_("column"), max_length=255, blank=True)
     reason = models.TextField(_("reason"), blank=True)
+    remark = models.TextField(_("remark"), blank=True)
+    opted_out = models.BooleanField(_("opted out"), default=False)
     #: For a changed row: what the contact has now, by field.
     before = models.JSONField(default=dict, blank=True)
 
@@ -101,7 +110,10 @@ class ContactImportRow(models.Model):
         verbose_name_plural = _("rows of imports")
         ordering = ["contact_import", "number"]
         constraints = [models.UniqueConstraint(fields=["contact_import", "number"], name="import_row_number")]
-        indexes = [models.Index(fields=["contact_import", "kind", "number"], name="import_row_kind")]
+        indexes = [
+            models.Index(fields=["contact_import", "kind", "number"], name="import_row_kind"),
+            models.Index(fields=["contact_import", "phone_number"], name="import_row_phone"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.contact_import} {self.number}"

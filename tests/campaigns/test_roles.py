@@ -1,0 +1,32 @@
+"""The roles that an installation begins with."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Group
+
+pytestmark = pytest.mark.django_db
+
+
+def codenames(role: str) -> set[str]:
+    return set(Group.objects.get(name=role).permissions.values_list("codename", flat=True))
+
+
+def test_operators_write_import_and_send():
+    assert {"add_campaign", "import_contact", "launch_campaign", "send_quick", "view_sentmessage"} <= codenames(
+        "Operator"
+    )
+
+
+def test_nobody_but_a_superuser_may_change_the_delivery_log():
+    for role in ("Viewer", "Operator", "Approver"):
+        assert not codenames(role) & {"add_sentmessage", "change_sentmessage", "delete_sentmessage"}
+
+
+def test_approvers_launch_but_do_not_write():
+    assert "launch_campaign" in codenames("Approver")
+    assert "change_campaign" not in codenames("Approver")
+
+
+def test_viewers_only_look():
+    assert all(codename.startswith("view_") for codename in codenames("Viewer"))
