@@ -70,3 +70,17 @@ def send_urgent() -> None:
     """Send waiting single messages, tests and replies."""
     if send_waiting(None, seconds=TASK_SECONDS):
         wake("send_urgent")
+
+
+@never_raises
+def check_import(contact_import_id: int) -> None:
+    """Judge the rows of a contact file."""
+    if importing.check(contact_import_id, seconds=TASK_SECONDS):
+        wake("check_import", contact_import_id)
+
+
+@never_raises
+def commit_import(contact_import_id: int) -> None:
+    """Make contacts of the good rows of a confirmed import."""
+    if importing.commit(contact_import_id, seconds=TASK_SECONDS):
+        wake("commit_import", contact_import_id)

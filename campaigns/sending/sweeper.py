@@ -9,9 +9,9 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from campaigns import lifecycle, receipts
+from campaigns import importing, lifecycle, receipts
 from campaigns.gateway_control import closed_gateways
-from campaigns.models import CANCELLABLE, Campaign, CampaignStatus, MessageStatus, SentMessage
+from campaigns.models import CANCELLABLE, Campaign, CampaignStatus, ImportStatus, MessageStatus, SentMessage
 from campaigns.wakeups import wake
 
 from .claim import claimable
@@ -28,6 +28,7 @@ def sweep() -> None:
         expire_leases,
         finish_cancelled,
         wake_waiting,
+        wake_imports,
         match_receipts,
         poll_receipts,
     )
@@ -66,6 +67,12 @@ def wake_waiting() -> None:
             lifecycle.wake_campaign(campaign)
     if claimable(SentMessage.objects.filter(campaign=None)).exclude(gateway__in=closed).exists():
         wake("send_urgent")
+
+
+def wake_imports() -> None:
+    """Take up imports whose worker is gone."""
+    for pk, status in importing.stalled_imports():
+        wake("check_import" if status == ImportStatus.CHECKING else "commit_import", pk)
 
 
 def match_receipts() -> None:
