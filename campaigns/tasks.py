@@ -9,7 +9,7 @@ from typing import ParamSpec
 
 from django.utils import timezone
 
-from . import lifecycle
+from . import importing, lifecycle
 from .models import Heartbeat
 from .reports import WORKER_BEAT
 from .sending.dispatch import send_waiting
