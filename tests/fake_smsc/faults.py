@@ -1,0 +1,73 @@
+"""What can be made to go wrong at the fake SMSC.ru, and in which of its requests."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+#: Kinds, and how many `seconds` they take unless told otherwise.
+KINDS = {"error": 0, "http": 0, "close": 0, "hang": 60, "drip": 0.05, "cut": 0, "garbage": 0, "slow": 1}
+
+
+@dataclass(slots=True)
+class Fault:
+    """
+    One thing going wrong.
+
+    `kind`: error (an error `code` in the dialect), http (`status`, with `headers`), close (the connection, without an
+    answer), hang (no answer for `seconds`), drip (the answer, a byte every `seconds`), cut (half of the answer, then
+    close), garbage (200 that is no JSON), slow (the right answer after `seconds`).
+    `after` requests for `script` go well first, then it hits `times` of them (None: all that follow).
+    `accept`: the request is carried out all the same before the answer goes wrong.
+    """
+
+    kind: str
+    script: str = "send.php"
+    after: int = 0
+    times: int | None = None
+    accept: bool = False
+    code: int = 1
+    status: int = 500
+    headers: dict[str, str] = field(default_factory=dict)
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"No such fault: {self.kind!r}. There are {', '.join(KINDS)}.")
+        if self.seconds is None:
+            self.seconds = KINDS[self.kind]
+
+    @property
+    def carries_out(self) -> bool:
+        return self.accept or self.kind == "slow"
+
+
+class FaultPlan:
+    """The faults still to come, in the order they were added."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        with self._lock:
+            self._faults.append(fault)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._faults.clear()
+
+    def pick(self, script: str) -> Fault | None:
+        """The fault that hits this request. Counts the request for all faults that wait for their turn."""
+        with self._lock:
+            hit = None
+            for fault in self._faults:
+                if fault.script != script:
+                    continue
+                if fault.after > 0:
+                    fault.after -= 1
+                elif hit is None and fault.times != 0:
+                    hit = fault
+                    if fault.times is not None:
+                        fault.times -= 1
+            return hit
