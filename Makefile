@@ -100,13 +100,13 @@ logs: ## follow what the containers write
 	$(COMPOSE) logs --follow --tail=100
 
 migrate: ## apply the migrations
-	$(COMPOSE) exec app python manage.py migrate
+	$(COMPOSE) exec -T app python manage.py migrate
 
 makemigrations: ## write migrations for changed models
-	$(COMPOSE) run --rm --user "$$(id -u):$$(id -g)" --volume "$(CURDIR):/app" app python manage.py makemigrations
+	$(COMPOSE) run --rm -T --user "$$(id -u):$$(id -g)" --volume "$(CURDIR):/app" app python manage.py makemigrations
 
 collectstatic: ## collect the static files
-	$(COMPOSE) exec app python manage.py collectstatic --noinput
+	$(COMPOSE) exec -T app python manage.py collectstatic --noinput
 
 createsuperuser: ## add an administrator
 	$(COMPOSE) exec app python manage.py createsuperuser

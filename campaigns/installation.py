@@ -48,5 +48,5 @@ def create_first_administrator() -> Administrator | None:
 
 
 def sends_for_real() -> bool:
-    """Whether any gateway has a real provider behind it. Raises ImproperlyConfigured for one that is not set up right."""
+    """Whether a gateway has a real provider behind it. Raises ImproperlyConfigured for one that is not set up right."""
     return any(not gateways[alias].capabilities.pretends for alias in gateways)

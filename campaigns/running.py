@@ -8,6 +8,7 @@ group along and is started again.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
@@ -21,7 +22,6 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from django.conf import settings
-from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Service:
 
 
 class ChildDiedAtStart(Exception):
-    """A child ended within seconds of its start: starting it again would not help."""
+    """A service ended within seconds of its first start: starting it again would not help."""
 
     def __init__(self, service: Service, exit_code: int) -> None:
         super().__init__(f"{service.label} ended with code {exit_code} as soon as it was started.")
@@ -132,17 +132,16 @@ class Supervisor:
             if exit_code is None or self.is_stopping:
                 continue
             child.kill_group()
-            if child.age_seconds() < BOOT_SECONDS:
+            if child.age_seconds() >= BOOT_SECONDS:  # else it waits: what it needs may be on its way back
+                logger.error("%s ended with code %s and is started again.", label, exit_code)
+                self._children[label] = Child(child.service, is_first=False)
+            elif child.is_first:
                 raise ChildDiedAtStart(child.service, exit_code)
-            logger.error("%s ended with code %s and is started again.", label, exit_code)
-            self._children[label] = Child(child.service)
 
     def _do_upkeep(self) -> None:
         try:
             close_old_connections()
             self._upkeep()
-        except DatabaseError as error:
-            logger.warning("The database does not answer: %s", error)
         except Exception:
             # A fault in the upkeep must not take down what sends; the workers' own schedule does the same work.
             logger.exception("The upkeep failed.")
@@ -151,8 +150,10 @@ class Supervisor:
 class Child:
     """A running service: the leader of a session of its own that is told to finish if this process dies."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, *, is_first: bool = True) -> None:
         self.service = service
+        self.is_first = is_first
+        self._is_gone = False
         self._started_at = time.monotonic()
         self._process = subprocess.Popen(  # noqa: S603 - our own commands
             service.command,
@@ -180,11 +181,12 @@ class Child:
 
     def kill_group(self) -> None:
         """End whatever is left of the service. Harmless when nothing is."""
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
+        if self._is_gone:
             return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._is_gone = True  # from now on the number may belong to another process
 
 
 def _finish_with_parent() -> None:

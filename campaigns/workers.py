@@ -1,9 +1,9 @@
 """
-The worker cluster: django-q2's, made to fail as a whole, and whether any is alive.
+The worker cluster: django-q2's, made to fail as a whole.
 
 A process killed while it holds the lock of a shared queue freezes django-q2's cluster for ever, while its guard looks
 healthy. All truth is in the message table, so dying is harmless and freezing is not: any death but planned recycling,
-and any silence of more than `SILENCE`, kills the whole process group, and whatever supervises it (`manage.py run`,
+and any silence of more than `BEAT_LIMIT`, kills the whole process group, and whatever supervises it (`manage.py run`,
 Docker, systemd) starts a fresh one.
 """
 
@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 from multiprocessing.process import BaseProcess
 from typing import NoReturn
 
@@ -23,29 +23,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 from django_q import cluster as django_q_cluster
 
-from .models import Heartbeat
+from .reports import BEAT_LIMIT, workers_alive
 from .wakeups import wake
 
 logger = logging.getLogger(__name__)
 
-#: Without a heartbeat for this long nobody is working off the queue. Beats come once a minute.
-SILENCE = timedelta(seconds=150)
-#: The name of the heartbeat that is written by way of the queue, and so proves that the queue is worked off.
-WORKER_BEAT = "worker"
 RECYCLED = -2  # django_q.worker sets its timer to this when it leaves as planned
 CHECK_SECONDS = 10
 BROKEN_EXIT_CODE = 70
-
-
-def last_beat() -> datetime | None:
-    """When a worker last showed a sign of life; None: never."""
-    return Heartbeat.objects.filter(name=WORKER_BEAT).values_list("at", flat=True).first()
-
-
-def workers_alive() -> bool:
-    """Whether anybody is working off the queue."""
-    beat = last_beat()
-    return beat is not None and timezone.now() - beat < SILENCE
 
 
 def run_cluster() -> None:
@@ -91,14 +76,14 @@ def _guard(sentinel: BaseProcess) -> None:
     while sentinel.is_alive():
         sentinel.join(CHECK_SECONDS)
         if sentinel.is_alive() and _has_gone_silent(started_at):
-            _kill_group(f"No task has been worked off for {SILENCE.seconds} s.")
+            _kill_group(f"No task has been worked off for {BEAT_LIMIT.seconds} s.")
     if sentinel.exitcode != 0:
         _kill_group("The guard of the cluster died.")
 
 
 def _has_gone_silent(started_at: datetime) -> bool:
     """Whether the queue has stood still since `started_at` or later. Not knowing, for want of a database, is no."""
-    if timezone.now() - started_at < SILENCE:
+    if timezone.now() - started_at < BEAT_LIMIT:
         return False
     try:
         close_old_connections()

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from campaigns.workers import workers_alive
+from campaigns.reports import workers_alive
 
 PATH = "/healthz"
 

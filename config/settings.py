@@ -138,15 +138,15 @@ if REDIS_URL:
 else:
     Q_CLUSTER["orm"] = "default"
 
-_locmem = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+_locmem: dict[str, Any] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 CACHES: dict[str, dict[str, Any]] = {
     "default": _locmem,
     # The figures of the running cluster, which the web process reads: memory of one process would show nothing.
-    "qstats": _locmem
-    if TESTING
-    else {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": VAR_DIR / "qstats"},
+    "qstats": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": VAR_DIR / "qstats"},
 }
-if REDIS_URL and not TESTING:
+if TESTING:
+    CACHES["qstats"] = _locmem
+elif REDIS_URL:
     CACHES["default"] = CACHES["qstats"] = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": with_query(REDIS_URL, socket_connect_timeout="5"),

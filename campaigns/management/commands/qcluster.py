@@ -8,8 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
+from campaigns.reports import workers_alive
 from campaigns.safety import refuse_unsafe_defaults
-from campaigns.workers import run_cluster, workers_alive
+from campaigns.workers import run_cluster
 
 
 class Command(BaseCommand):

@@ -15,7 +15,7 @@ from campaigns.demo import seed_demo
 from campaigns.installation import Administrator, create_first_administrator, prepare_database, sends_for_real
 from campaigns.running import ChildDiedAtStart, Service, Supervisor, port_is_free, web_answers
 from campaigns.safety import refuse_unsafe_defaults
-from campaigns.tasks import sweep
+from campaigns.wakeups import wake
 from campaigns.workers import keep_no_queries
 
 READY_SECONDS = 60
@@ -46,7 +46,9 @@ class Command(BaseCommand):
         administrator = create_first_administrator()
         if options["demo"] and seed_demo():
             self._say(_("Loaded a small demo: contacts, groups and a draft campaign."))
-        supervisor = Supervisor(_services(host, port, options["workers"]), upkeep=sweep, grace_seconds=options["grace"])
+        supervisor = Supervisor(
+            _services(host, port, options["workers"]), upkeep=partial(wake, "sweep"), grace_seconds=options["grace"]
+        )
         try:
             supervisor.start()
             if supervisor.wait_until(partial(web_answers, host, port), seconds=READY_SECONDS):
