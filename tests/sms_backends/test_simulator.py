@@ -38,12 +38,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
         now = 1_800_000_000.0
         slept = 0.0
 
+        def time(self) -> float:
+            return self.now
+
         def sleep(self, seconds: float) -> None:
             self.slept += seconds
 
     clock = Clock()
-    monkeypatch.setattr(simulator.time, "time", lambda: clock.now)
-    monkeypatch.setattr(simulator.time, "sleep", clock.sleep)
+    monkeypatch.setattr(simulator, "time", clock)
     return clock
 
 
