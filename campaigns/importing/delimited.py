@@ -1,0 +1,112 @@
+"""Text files: comma, semicolon, tab or bar between the cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from django.utils.translation import gettext as _
+
+from . import limits
+from .columns import find_phone_columns
+from .encodings import detect_encoding
+from .errors import FileRefused
+from .tables import Row, Table, limited
+
+DELIMITERS = (";", ",", "\t", "|")
+_SAMPLE_LINES = 50
+#: A first line by which Excel is told the delimiter.
+_SEP_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
+
+
+def open_delimited(file: BinaryIO) -> Table:
+    """Find out encoding and delimiter. Raises FileRefused if `file` is not a text."""
+    encoding = detect_encoding(file)
+    sample = list(itertools.islice(_lines(file, encoding), _SAMPLE_LINES))
+    announced = _SEP_LINE.fullmatch(sample[0]) if sample else None
+    delimiter = announced[1] if announced else _likeliest_delimiter(sample)
+
+    def rows() -> Iterator[Row]:
+        return limited(_rows(_lines(file, encoding), delimiter, skip_first=announced is not None))
+
+    return Table(rows, encoding=encoding, delimiter=delimiter)
+
+
+def _lines(file: BinaryIO, encoding: str) -> Iterator[str]:
+    """The lines with their ends, which may be of any system. A line beyond all measure means that this is no table."""
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding=encoding, newline="")
+    try:
+        while line := text.readline(limits.MAX_LINE_CHARACTERS + 1):
+            if len(line) > limits.MAX_LINE_CHARACTERS:
+                raise FileRefused(_("This file is not a table: one of its lines has no end."))
+            yield line.replace("\0", "")
+    finally:
+        text.detach()  # the file is the caller's to close
+
+
+def _likeliest_delimiter(sample: list[str]) -> str:
+    """The one with which a phone column is found, then the one that cuts the most rows as its first."""
+
+    def fitness(delimiter: str) -> tuple[bool, int, int]:
+        rows = [row.cells for row in itertools.islice(_rows(iter(sample), delimiter, lenient=True), _SAMPLE_LINES)]
+        rows = [cells for cells in rows if any(cells)]
+        width = len(rows[0]) if rows else 0
+        if width < 2:
+            return False, 0, 0
+        return bool(find_phone_columns(rows[0])), sum(len(cells) == width for cells in rows), width
+
+    return max(DELIMITERS, key=fitness)
+
+
+def _rows(lines: Iterator[str], delimiter: str, *, skip_first: bool = False, lenient: bool = False) -> Iterator[Row]:
+    """
+    The rows with the numbers of the lines they begin in.
+
+    A quotation mark that is never closed would swallow every row after it, so the file is refused, unless `lenient`:
+    a sample may end inside a quoted cell.
+    """
+    source = _Source(lines)
+    reader = csv.reader(source, delimiter=delimiter)
+    begins_at = 1
+    try:
+        for cells in reader:
+            line_count = reader.line_num - begins_at + 1
+            if not lenient and (source.exhausted or line_count > limits.MAX_LINES_PER_ROW):
+                raise _unclosed_quote(begins_at)
+            if not (skip_first and begins_at == 1):
+                yield Row(begins_at, [cell.strip() for cell in cells], line_count)
+            begins_at = reader.line_num + 1
+    except csv.Error:
+        # The one error the reader has outside its strict mode: a cell of more than 131,072 characters.
+        if not lenient:
+            raise _unclosed_quote(begins_at) from None
+
+
+def _unclosed_quote(line: int) -> FileRefused:
+    return FileRefused(
+        _('A quotation mark (") opened in line %(line)d is not closed, so the rows after it cannot be told apart.')
+        % {"line": line}
+    )
+
+
+class _Source:
+    """Lines for csv.reader. Only inside a quoted cell does it ask for one more than there are before it gives a row."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.exhausted = False
+
+    def __iter__(self) -> _Source:
+        return self
+
+    def __next__(self) -> str:
+        try:
+            return next(self._lines)
+        except StopIteration:
+            self.exhausted = True
+            raise
