@@ -13,9 +13,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from urllib.parse import parse_qsl
 
 from django.http import HttpRequest
+from django.http.multipartparser import MultiPartParser, MultiPartParserError
 
 from sms_backends.exceptions import WebhookVerificationError
 from sms_backends.results import DeliveryReceipt, IncomingSms
@@ -131,12 +133,12 @@ def _parse_form(data: bytes) -> Fields:
 
 
 def _parse_multipart(request: HttpRequest) -> Fields:
-    encoding = request.encoding
-    request.encoding = "latin-1"  # one character for each byte
+    # Not request.POST: it decodes for good, and the signature is over the bytes. latin-1 is one character a byte.
     try:
-        return {name: str(value).encode("latin-1") for name, value in request.POST.items()}
-    finally:
-        request.encoding = encoding  # type: ignore[assignment]  # None stands for the default
+        form, _ = MultiPartParser(request.META, BytesIO(request.body), [], "latin-1").parse()
+    except MultiPartParserError as error:
+        raise ValueError("The form of the call cannot be read.") from error
+    return {name: str(value).encode("latin-1") for name, value in form.items()}
 
 
 def _parse_json(body: bytes, charset: str) -> list[Fields]:
