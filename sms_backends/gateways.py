@@ -134,8 +134,7 @@ def _import_backend(alias: str, name: str) -> type[BaseSmsBackend]:
     try:
         backend_class = import_string(path)
     except ImportError as error:
-        names = (module.name for module in pkgutil.iter_modules(providers.__path__))
-        shipped = ", ".join(sorted(name for name in names if "_" not in name))  # smsc_codes.py is a part of smsc.py
+        shipped = ", ".join(sorted(module.name for module in pkgutil.iter_modules(providers.__path__)))
         raise ImproperlyConfigured(
             f"SMS gateway {alias!r}: BACKEND {name!r} cannot be imported ({error}). "
             f"Shipped backends: {shipped}. Example: {EXAMPLE}"

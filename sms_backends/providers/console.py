@@ -41,8 +41,6 @@ class SmsBackend(BaseSmsBackend):
         sender_id: str | None = None,
         validity_period: timedelta | None = None,
     ) -> list[SendResult]:
-        if not phone_numbers:
-            return []
         head = {
             "Gateway": self.alias,
             "To": ", ".join(phone_numbers),

@@ -22,6 +22,7 @@ from sms_backends import (
     ThrottledError,
     UnsupportedFeatureError,
 )
+from sms_backends.guard import refusal
 from sms_backends.providers import locmem
 from tests.sms_backends.adapters import VALIDITY, KeywordsBackend, ScriptedBackend
 
@@ -275,6 +276,12 @@ def test_countries_that_are_not_listed_are_refused(settings: Any) -> None:
         Reason.COUNTRY_NOT_ENABLED,
         Reason.INVALID_NUMBER,
     ]
+
+
+def test_the_guards_can_be_asked_about_one_number(settings: Any) -> None:
+    settings.SMS_ONLY_TO = [A]
+    assert refusal(A) is None
+    assert refusal(B) is not None
 
 
 def test_a_guard_that_cannot_be_read_lets_nothing_through(settings: Any) -> None:
