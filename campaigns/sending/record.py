@@ -18,12 +18,14 @@ from campaigns.gateway_control import concerns_gateway
 from campaigns.models import Attempt, EventKind, FailureReason, MessageEvent, MessageStatus, SentMessage, may_become
 from sms_backends import Outcome, SendResult, SmsError
 
+from .bulk_update import bulk_update
 from .handover import Intent
 from .requeue import requeue
 
 #: Waits, in seconds, before a message that was provably not taken is offered again; then it is given up.
 RETRY_SECONDS = (30, 120, 600, 1800)
 
+_COMPLETED = ["outcome", "provider_message_id", "error_code", "error_text", "raw", "finished_at"]
 _CHANGED = [
     "status",
     "reason",
@@ -61,13 +63,9 @@ def record_results(intent: Intent, results: Sequence[SendResult], *, poll_after:
                 _apply(message, result, poll_after)
             else:
                 _apply_late(message, result)
-        Attempt.objects.bulk_update(
-            intent.attempts,
-            ["outcome", "provider_message_id", "error_code", "error_text", "raw", "finished_at"],
-            batch_size=200,
-        )
         requeue([message for message in locked.values() if message.status == MessageStatus.QUEUED])
-        SentMessage.objects.bulk_update(locked.values(), _CHANGED, batch_size=100)
+        bulk_update(intent.attempts, _COMPLETED)
+        bulk_update(list(locked.values()), _CHANGED)
 
 
 def _complete(attempt: Attempt, result: SendResult) -> None:
