@@ -324,6 +324,9 @@ class _ConnectionMixin:
 
     def getresponse(self) -> Any:
         response = super().getresponse()  # type: ignore[misc]
+        if response._original_response.msg.defects:
+            # urllib3 only warns, and an answer whose head was cut would pass for one with an empty body.
+            raise urllib3.exceptions.ProtocolError("The head of the answer is damaged.")
         self._used_at = time.monotonic()
         return response
 

@@ -87,6 +87,8 @@ class SmsBackend(BaseSmsBackend):
         "SMSC_CHARSET": Option("utf-8", "accepted for compatibility; it is always utf-8"),
     }
 
+    webhook_signed_by = "SMSC_CALLBACK_SECRET"
+
     def __init__(self, *, alias: str = "default", **options: Any) -> None:
         super().__init__(alias=alias, **options)
         self._base_url = self._checked_base_url()
@@ -99,8 +101,6 @@ class SmsBackend(BaseSmsBackend):
             type(self).capabilities,
             max_recipients=int(self._positive("SMSC_MAX_RECIPIENTS")),
             max_connections=int(self._positive("SMSC_MAX_CONNECTIONS")),
-            receipts_push=bool(self._callback_secrets),
-            incoming_push=bool(self._callback_secrets),
         )
         self._http = HttpClient(
             self._base_url,
