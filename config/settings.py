@@ -35,10 +35,10 @@ else:
     environ.Env.read_env(os.environ.get("ENV_FILE") or BASE_DIR / ".env")
     env = Environment(os.environ)
 
-VAR_DIR = BASE_DIR / "var"
+VAR_DIR = Path(env.text("SMS_DATA_DIR") or BASE_DIR / "var")
 STATIC_ROOT = BASE_DIR / "staticfiles"
 for folder in (VAR_DIR, STATIC_ROOT):
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
 
 DEBUG = env.boolean("DJANGO_DEBUG")
 SECRET_KEY = env.text("DJANGO_SECRET_KEY", DEFAULT_SECRET_KEY)
