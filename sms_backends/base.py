@@ -48,7 +48,7 @@ class BaseSmsBackend:
     capabilities: ClassVar[Capabilities] = Capabilities()
     #: OPTIONS that the adapter knows. None (an adapter of the original interface) accepts any.
     known_options: ClassVar[Mapping[str, Option] | None] = None
-    #: The option that holds the secret by which webhooks are verified; without it a system check warns.
+    #: The option with the secret by which webhooks are verified, for adapters that have them; a check asks for it.
     webhook_signed_by: ClassVar[str] = ""
     #: Body of the 200 answer to a webhook; some providers insist on a word.
     webhook_answer: ClassVar[str] = ""
@@ -85,8 +85,7 @@ class BaseSmsBackend:
 
     def check(self) -> list[CheckMessage]:
         """What `manage.py check` should say about this gateway. Override to add to it; opens no connection."""
-        receives = self.capabilities.receipts_push or self.capabilities.incoming_push
-        if not receives or not self.webhook_signed_by or self.options.get(self.webhook_signed_by):
+        if not self.webhook_signed_by or self.options.get(self.webhook_signed_by):
             return []
         return [
             Warning(

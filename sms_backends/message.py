@@ -81,6 +81,7 @@ class SMSMessage:
 
         Raises ValueError when the messages name different gateways; otherwise as `send()`.
         """
+        messages = [message for message in messages if message.phone_numbers]
         if not messages:
             return []
         aliases = {message.using for message in messages}

@@ -16,6 +16,7 @@ from sms_backends import (
     IncomingSms,
     Outcome,
     SendResult,
+    SMSMessage,
     WebhookVerificationError,
 )
 from sms_backends.base import Option
@@ -78,6 +79,16 @@ class KeywordsBackend(BaseSmsBackend):
 
     def send_sms(self, phone_numbers: Sequence[str], message: str, **keywords: object) -> None:
         KeywordsBackend.keywords = keywords
+
+
+class BulkBackend(BaseSmsBackend):
+    """Sends different texts in one request."""
+
+    requests: ClassVar[list[list[str]]] = []
+
+    def send_messages(self, messages: Sequence[SMSMessage]) -> list[SendResult]:
+        self.requests.append([message.message for message in messages])
+        return [SendResult(n, Outcome.ACCEPTED) for message in messages for n in message.phone_numbers]
 
 
 class SenderOnlyBackend(BaseSmsBackend):

@@ -24,7 +24,7 @@ from sms_backends import (
 )
 from sms_backends.guard import refusal
 from sms_backends.providers import locmem
-from tests.sms_backends.adapters import VALIDITY, KeywordsBackend, ScriptedBackend
+from tests.sms_backends.adapters import VALIDITY, BulkBackend, KeywordsBackend, ScriptedBackend
 
 A, B, C = "+79991230001", "+79991230002", "+79991230003"
 ACCEPTED, REJECTED, UNKNOWN = Outcome.ACCEPTED, Outcome.REJECTED, Outcome.UNKNOWN
@@ -104,7 +104,9 @@ def test_an_adapter_that_raises_leaves_everybody_unknown_and_no_number_in_the_lo
 @pytest.mark.parametrize("answer", [True, False, 1, "ok", {A: "ok"}, [A], [None], ["x", 2], object()])
 def test_an_adapter_that_returns_something_else_leaves_everybody_unknown(script: Any, answer: object) -> None:
     script(answer)
-    assert outcomes(SMSMessage([A, B], "Hello").send()) == [UNKNOWN, UNKNOWN]
+    results = SMSMessage([A, B], "Hello").send()
+    assert outcomes(results) == [UNKNOWN, UNKNOWN]
+    assert "ScriptedBackend failed: TypeError: send_sms() must return" in str(results[0].error)
 
 
 # --- matching results to recipients --------------------------------------------------------------------------
@@ -206,6 +208,17 @@ def test_missing_configuration_before_anything_was_sent_is_raised(script: Any) -
 
 def test_no_messages_have_no_results() -> None:
     assert SMSMessage.send_many([]) == []
+
+
+def test_an_adapter_is_never_given_a_message_to_nobody(settings: Any) -> None:
+    use(settings, "BulkBackend")
+    BulkBackend.requests.clear()
+    messages = [SMSMessage([A], "One"), SMSMessage([], "Two"), SMSMessage([B], "Three")]
+    assert outcomes(SMSMessage.send_many(messages)) == [ACCEPTED, ACCEPTED]
+    settings.SMS_ONLY_TO = [B]
+    assert outcomes(SMSMessage.send_many(messages)) == [REJECTED, ACCEPTED]
+    assert SMSMessage.send_many([SMSMessage([], "Two")]) == []
+    assert BulkBackend.requests == [["One", "Three"], ["Three"]]
 
 
 def test_messages_of_several_gateways_are_refused() -> None:
