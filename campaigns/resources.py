@@ -184,7 +184,7 @@ class ContactResource(ModelResource):  # type: ignore[misc]
         ),
         looser=(
             r"\b(?:mobile|cell|моб\w*|сотов\w*)\b",
-            r"phone\b|\b(?:tel|телефон\w*|тел)\b",
+            r"\b(?:(?:tele|cell|home|work|mobile)?phones?|tel|телефон\w*|тел)\b",
             r"^(?:номер|номера|number|numbers|contact|contact number|recipient|контакт|контакты|получатель)$",
         ),
     )  # fmt: skip
@@ -261,6 +261,13 @@ class ContactResource(ModelResource):  # type: ignore[misc]
         if merged != had:
             changed["attributes"] = merged
         return changed
+
+    def get_instance(self, instance_loader: Any, row: Mapping[str, Any]) -> Contact | None:
+        """A row whose number cannot be read belongs to nobody yet; `import_instance()` says what is wrong with it."""
+        try:
+            return super().get_instance(instance_loader, row)  # type: ignore[no-any-return]
+        except ValueError:
+            return None
 
     def import_instance(self, instance: Contact, row: Mapping[str, Any], **kwargs: Any) -> None:
         """django-import-export's own way in, for small sets of rows in the form of the export."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Iterator
 
 from django.utils import formats
@@ -26,11 +27,13 @@ def bad_rows_csv(contact_import: ContactImport) -> Iterator[str]:
     rows = contact_import.rows.filter(kind=RowKind.BAD).order_by("number")
     width = max([len(headers), *(len(cells) for cells in rows.values_list("cells", flat=True).iterator())])
     delimiter = contact_import.delimiter or _list_separator()
-    yield BYTE_ORDER_MARK
-    first_line = headers or [_("phone")]
-    yield _line([*_padded(first_line, width), *error_headers()], delimiter)
-    for row in rows.iterator(chunk_size=1000):
-        yield _line([*_padded(row.cells, width), str(row.number), row.column, row.reason], delimiter)
+    # Translated now: a streamed response is read when the language of its request may be gone.
+    first_line = _line([*_padded(headers or [_("phone")], width), *error_headers()], delimiter)
+    lines = (
+        _line([*_padded(row.cells, width), str(row.number), row.column, row.reason], delimiter)
+        for row in rows.iterator(chunk_size=1000)
+    )
+    return itertools.chain([BYTE_ORDER_MARK, first_line], lines)
 
 
 def _list_separator() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import itertools
@@ -46,7 +47,8 @@ def _lines(file: BinaryIO, encoding: str) -> Iterator[str]:
                 raise FileRefused(_("This file is not a table: one of its lines has no end."))
             yield line.replace("\0", "")
     finally:
-        text.detach()  # the file is the caller's to close
+        with contextlib.suppress(ValueError):  # closed already, by its owner
+            text.detach()  # or it would be closed here
 
 
 def _likeliest_delimiter(sample: list[str]) -> str:
@@ -58,7 +60,9 @@ def _likeliest_delimiter(sample: list[str]) -> str:
         width = len(rows[0]) if rows else 0
         if width < 2:
             return False, 0, 0
-        return bool(find_phone_columns(rows[0])), sum(len(cells) == width for cells in rows), width
+        phones = [rows[0][position] for position in find_phone_columns(rows[0])]
+        cut_well = any(not set(DELIMITERS).intersection(header) for header in phones)
+        return cut_well, sum(len(cells) == width for cells in rows), width
 
     return max(DELIMITERS, key=fitness)
 

@@ -27,8 +27,9 @@ _HIGH_WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
 _ASCII_LETTER = re.compile(rb"[A-Za-z]")
 #: A Russian word as people write it: all small, all capital, or a capital first.
 _RUSSIAN_WORD = re.compile(r"[А-ЯЁ]?[а-яё]+|[А-ЯЁ]+")
-#: chardet's names for what a short text in windows-1251 is easily taken for.
-_LIKE_WINDOWS_1251 = frozenset({"windows-1251", "kz1048", "ptcp154", "maccyrillic", "iso-8859-5", "windows-1252"})
+_RUSSIAN_VOWELS = frozenset("аеёиоуыэюя")
+#: Of the letters in Russian names and words about four in ten are vowels; read from another alphabet, fewer.
+_LEAST_VOWELS = 0.22
 
 
 def detect_encoding(file: BinaryIO) -> str:
@@ -113,16 +114,21 @@ def _legacy_encoding(sample: bytes) -> str:
     western = sum(bool(_ASCII_LETTER.search(word)) for word in words)
     if western * 2 > len(words):
         return "cp1252"
-    guess = str(chardet.detect(sample)["encoding"] or "cp1251")
-    if guess.casefold() in _LIKE_WINDOWS_1251 and _reads_as_russian(words):
+    if _reads_as_russian(words):
         return "cp1251"
     try:
-        return codecs.lookup(guess).name
+        return codecs.lookup(chardet.detect(sample)["encoding"] or "cp1251").name
     except LookupError:
         return "cp1251"
 
 
 def _reads_as_russian(words: list[bytes]) -> bool:
-    """Whether most words look Russian in windows-1251; from another Cyrillic encoding their capitals come out odd."""
+    """
+    Whether the words are Russian in windows-1251. Those of another Cyrillic encoding get their capitals in odd places,
+    those of another alphabet get too few vowels. A short list is enough, where a library sees Kazakh or Chinese.
+    """
     texts = [word.decode("cp1251", errors="replace") for word in words]
-    return sum(bool(_RUSSIAN_WORD.fullmatch(text)) for text in texts) * 2 > len(texts)
+    russian = [text.casefold() for text in texts if _RUSSIAN_WORD.fullmatch(text)]
+    letters = "".join(russian)
+    vowels = sum(letter in _RUSSIAN_VOWELS for letter in letters)
+    return len(russian) * 2 > len(texts) and vowels >= len(letters) * _LEAST_VOWELS

@@ -43,7 +43,10 @@ class ContactImport(models.Model):
     region = models.CharField(_("country of national numbers"), max_length=2, blank=True)
     groups = models.ManyToManyField(ContactGroup, verbose_name=_("add to groups"), blank=True, related_name="imports")
     new_group = models.CharField(
-        _("and to a new group"), max_length=150, blank=True, help_text=_("Its name. It is made when you confirm the import.")
+        _("and to a new group"),
+        max_length=150,
+        blank=True,
+        help_text=_("Its name. It is made when you confirm the import."),
     )
     #: Reasons and remarks are written in it: the check may run where nobody's language is active.
     language = models.CharField(max_length=10, blank=True, editable=False)
