@@ -21,4 +21,4 @@ class ConfigConfig(AppConfig):
 class SmsAdminConfig(AdminConfig):
     """`django.contrib.admin.site` is the AdminSite below."""
 
-    default_site = "campaigns.admin.site.SmsAdminSite"
+    default_site = "campaigns.admin_site.SmsAdminSite"

@@ -1,0 +1,7 @@
+"""The admin: one module per screen. Importing them registers their pages."""
+
+from __future__ import annotations
+
+from . import campaigns, contacts, imports, opt_outs, people, providers, sent_messages, system
+
+__all__ = ["campaigns", "contacts", "imports", "opt_outs", "people", "providers", "sent_messages", "system"]
