@@ -1,0 +1,167 @@
+"""The settings as a whole, read by a fresh process in a given environment."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from pytest_django import Settings
+
+from campaigns.safety import refuse_unsafe_defaults
+from config.settings import DEFAULT_SECRET_KEY
+from tests.processes import BASE_DIR, clean_environment, manage
+
+
+def read_settings(expression: str, **variables: str) -> Any:
+    """The value of an expression over `settings`, in a process with just these variables."""
+    script = f"import json; from django.conf import settings; print(json.dumps({expression}))"
+    environment = clean_environment(DJANGO_SETTINGS_MODULE="config.settings", **variables)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=BASE_DIR, env=environment, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+def test_an_empty_environment_gives_an_installation_for_one_machine() -> None:
+    values = read_settings(
+        "[settings.DEBUG, settings.DATABASES['default']['ENGINE'], settings.Q_CLUSTER['orm'], settings.SMS_BACKEND]"
+    )
+    assert values == [False, "django.db.backends.sqlite3", "default", "simulator"]
+
+
+def test_sqlite_is_durable_and_takes_its_lock_at_once() -> None:
+    options = read_settings("settings.DATABASES['default']['OPTIONS']")
+    assert options["transaction_mode"] == "IMMEDIATE"
+    assert "journal_mode=WAL" in options["init_command"]
+    assert "synchronous=FULL" in options["init_command"]
+
+
+def test_addresses_switch_to_postgresql_and_redis() -> None:
+    variables = {"DATABASE_URL": "postgres://sms:s@db:5432/sms", "REDIS_URL": "redis://redis:6379/0"}
+    values = read_settings(
+        "[settings.DATABASES['default']['ENGINE'], settings.DATABASES['default']['CONN_HEALTH_CHECKS'],"
+        " settings.Q_CLUSTER['redis'], 'orm' in settings.Q_CLUSTER, settings.CACHES['qstats']['BACKEND']]",
+        **variables,
+    )
+    assert values == [
+        "django.db.backends.postgresql",
+        True,
+        "redis://redis:6379/0?socket_connect_timeout=5",
+        False,
+        "django.core.cache.backends.redis.RedisCache",
+    ]
+
+
+def test_a_real_variable_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("DJANGO_TIME_ZONE=Europe/Moscow\nDJANGO_LANGUAGE_CODE=ru\nSMS_OPTIONS='{\"LATENCY\": 0.5}'\n")
+    values = read_settings(
+        "[settings.TIME_ZONE, settings.LANGUAGE_CODE, settings.SMS_SETTINGS['OPTIONS']]",
+        ENV_FILE=str(file),
+        DJANGO_LANGUAGE_CODE="en",
+    )
+    assert values == ["Europe/Moscow", "en", {"LATENCY": 0.5}]
+
+
+def test_tests_see_nothing_of_the_developers_environment(tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("SMS_BACKEND=smsc\n")
+    script = (
+        "import pytest; from django.conf import settings as s; print(s.SMS_BACKEND, s.DATABASES['default']['NAME'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=BASE_DIR,
+        env=clean_environment(
+            DJANGO_SETTINGS_MODULE="config.settings",
+            ENV_FILE=str(tmp_path / "env"),
+            SMS_BACKEND="smsc",
+            DATABASE_URL="postgres://sms:s@production:5432/sms",
+        ),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["locmem", str(BASE_DIR / "var" / "db.sqlite3")]
+
+
+def test_every_variable_is_explained_in_the_example() -> None:
+    names = {word for file in ("settings.py", "sms.py") for word in _names_in(BASE_DIR / "config" / file)}
+    explained = (BASE_DIR / ".env.example").read_text()
+    assert {name for name in names if f"{name}=" not in explained} == set()
+
+
+def _names_in(file: Path) -> set[str]:
+    text = file.read_text()
+    return set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', text)) | set(re.findall(r'"(SMSC_[A-Z]+)"', text))
+
+
+def test_an_unreadable_value_is_one_sentence_without_a_traceback() -> None:
+    done = manage("check", SMS_WORKERS="many")
+    assert done.returncode == 1
+    assert done.stderr.strip() == "Error: SMS_WORKERS must be a whole number, not 'many'."
+
+
+class TestDefaultSecrets:
+    """With DEBUG off nothing serves with secrets that everybody knows; other commands work all the same."""
+
+    @pytest.mark.parametrize("command", ["run", "qcluster", "initialize_installation"])
+    def test_serving_is_refused_with_advice(self, command: str) -> None:
+        done = manage(command)
+        assert done.returncode == 1
+        assert "DJANGO_SECRET_KEY is not set" in done.stderr
+        assert "make env-cp" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    @pytest.mark.parametrize(
+        ("name", "value", "complaint"),
+        [
+            ("SECRET_KEY", DEFAULT_SECRET_KEY, "DJANGO_SECRET_KEY"),
+            ("SECRET_KEY", "change-me", "DJANGO_SECRET_KEY"),
+            ("DATABASES", {"default": {"PASSWORD": "postgres"}}, "POSTGRES_PASSWORD"),
+            ("FIRST_ADMINISTRATOR", {"password": "Admin"}, "DJANGO_SUPERUSER_PASSWORD"),
+        ],
+    )
+    def test_each_well_known_secret_is_named(
+        self, settings: Settings, name: str, value: object, complaint: str
+    ) -> None:
+        setattr(settings, name, value)
+        with pytest.raises(ImproperlyConfigured, match=complaint):
+            refuse_unsafe_defaults()
+        settings.DEBUG = True
+        refuse_unsafe_defaults()
+
+    def test_generated_secrets_are_accepted(self, settings: Settings) -> None:
+        settings.DATABASES = {"default": {"PASSWORD": "F1b0gwxsxKz6Z5Lalm6U4"}}
+        settings.FIRST_ADMINISTRATOR = {"password": "KJF43NXXj6QDYu2D"}
+        refuse_unsafe_defaults()
+
+    def test_the_web_server_refuses_too(self) -> None:
+        environment = clean_environment()
+        done = subprocess.run(
+            [sys.executable, "-c", "import config.wsgi"], cwd=BASE_DIR, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 1
+        assert "DJANGO_SECRET_KEY is not set" in done.stderr
+
+    def test_an_image_can_be_built_without_any_secret(self) -> None:
+        assert manage("collectstatic", "--noinput", "--dry-run", "--verbosity=0").returncode == 0
+
+    def test_the_deployment_check_reports_them(self) -> None:
+        assert "campaigns.E001" in manage("check", "--deploy").stderr
+
+    def test_a_careful_deployment_passes_every_check(self) -> None:
+        done = manage(
+            "check",
+            "--deploy",
+            "--fail-level=WARNING",
+            DJANGO_SECRET_KEY="kX7" + "aB3dE5gH9" * 8,
+            DJANGO_BEHIND_HTTPS_PROXY="1",
+            DJANGO_ALLOWED_HOSTS="sms.example.org",
+        )
+        assert done.returncode == 0, done.stderr

@@ -1,0 +1,83 @@
+"""The worker cluster gives up as a whole rather than freeze."""
+
+from __future__ import annotations
+
+import multiprocessing
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import OperationalError
+from django.utils import timezone
+from django_q.cluster import Sentinel
+
+from campaigns import workers
+from campaigns.models import Heartbeat
+from campaigns.reports import BEAT_LIMIT, WORKER_BEAT
+
+LONG_AGO = timedelta(hours=1)
+
+
+class GroupWasKilled(Exception):
+    """In place of the end of this very process."""
+
+
+@pytest.fixture
+def sentinel(monkeypatch: pytest.MonkeyPatch) -> workers.FailFastSentinel:
+    """The guard of a cluster that does not run; it notes what it replaces."""
+
+    def kill(why: str) -> None:
+        raise GroupWasKilled(why)
+
+    monkeypatch.setattr(workers, "_kill_group", kill)
+    guard = workers.FailFastSentinel.__new__(workers.FailFastSentinel)
+    guard.replaced = []
+    monkeypatch.setattr(Sentinel, "reincarnate", lambda self, p: self.replaced.append(p))
+    return guard
+
+
+def process(timer: float | None) -> Any:
+    return SimpleNamespace() if timer is None else SimpleNamespace(timer=multiprocessing.Value("f", timer))
+
+
+def test_a_recycled_worker_is_replaced(sentinel: workers.FailFastSentinel) -> None:
+    recycled = process(-2)
+    sentinel.reincarnate(recycled)
+    assert sentinel.replaced == [recycled]
+
+
+@pytest.mark.parametrize("timer", [-1, 0, 57.5, None], ids=["idle", "timed out", "busy", "pusher or monitor"])
+def test_any_other_death_ends_the_cluster(sentinel: workers.FailFastSentinel, timer: float | None) -> None:
+    with pytest.raises(GroupWasKilled):
+        sentinel.reincarnate(process(timer))
+
+
+@pytest.mark.django_db
+class TestSilence:
+    """The queue stands still although every process looks well."""
+
+    def test_without_a_beat_for_too_long_the_cluster_is_frozen(self) -> None:
+        Heartbeat.objects.update_or_create(name=WORKER_BEAT, defaults={"at": timezone.now() - BEAT_LIMIT})
+        assert workers._has_gone_silent(timezone.now() - LONG_AGO)
+
+    def test_with_a_fresh_beat_it_is_not(self) -> None:
+        Heartbeat.objects.update_or_create(name=WORKER_BEAT, defaults={"at": timezone.now()})
+        assert not workers._has_gone_silent(timezone.now() - LONG_AGO)
+
+    def test_a_cluster_that_has_just_started_has_time(self) -> None:
+        assert not workers._has_gone_silent(timezone.now())
+
+    def test_a_database_that_does_not_answer_proves_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse() -> bool:
+            raise OperationalError("connection refused")
+
+        monkeypatch.setattr(workers, "workers_alive", refuse)
+        assert not workers._has_gone_silent(timezone.now() - LONG_AGO)
+
+    def test_the_check_for_containers_fails_without_a_beat(self) -> None:
+        with pytest.raises(CommandError):
+            call_command("qcluster", "--check")
+        Heartbeat.objects.update_or_create(name=WORKER_BEAT, defaults={"at": timezone.now()})
+        call_command("qcluster", "--check")
