@@ -133,7 +133,7 @@ class AttributesWidget(Widget):  # type: ignore[misc]
 
 class GroupsWidget(Widget):  # type: ignore[misc]
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return without_formula(", ".join(sorted(group.name for group in value.all())))
+        return without_formula(", ".join(sorted(group.name for group in value.all()) if value else []))
 
 
 class ContactColumn(Field):  # type: ignore[misc]

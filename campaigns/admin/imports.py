@@ -120,6 +120,7 @@ class ContactImportAdmin(BaseAdmin):
     search_fields = ("file_name",)
     search_help_text = _("A part of the file name.")
     actions = None
+    change_list_template = "admin/campaigns/contactimport/change_list.html"
     empty_text = _("Nothing has been imported yet. Upload a CSV or Excel file with phone numbers.")
 
     class Media:
@@ -213,6 +214,7 @@ class ContactImportAdmin(BaseAdmin):
             contact_import=contact_import,
             pill=state_pill(contact_import),
             button=button_label(contact_import),
+            group_names=group_names(contact_import),
             is_under_way=contact_import.status in importing.UNDER_WAY,
             workers_alive=workers_alive(),
             tabs=tabs,
@@ -285,10 +287,16 @@ def state_pill(contact_import: ContactImport) -> SafeString:
     return format_html('<span class="pill pill-{}">{}</span>', tone, contact_import.get_status_display())
 
 
+def group_names(contact_import: ContactImport) -> list[str]:
+    """The groups that the contacts join, the one that is still to be made included."""
+    names = set(contact_import.groups.values_list("name", flat=True))
+    return sorted(names | ({contact_import.new_group} if contact_import.new_group else set()))
+
+
 def button_label(contact_import: ContactImport) -> str:
     """How many contacts pressing the button touches; those unchanged only if they are to join a group."""
     number = contact_import.new_count + contact_import.changed_count
-    if contact_import.new_group or contact_import.groups.exists():
+    if group_names(contact_import):
         number += contact_import.unchanged_count
     if not number:
         return _t("Finish: there is nothing to import")
