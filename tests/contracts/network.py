@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sms_backends import Outcome, OutcomeUnknownError, SendResult, SMSMessage, TemporaryError
 
 from .sending import ContractHooks
+
+#: What stands in the provider's way: a hotel's sign-in page, a proxy's or a broken server's words.
+PAGE = "<html><title>Welcome</title>Something went wrong.</html>"
 
 
 def assert_unknown(results: list[SendResult]) -> None:
@@ -23,12 +28,8 @@ class NetworkContract(ContractHooks):
     time-out or an address where nobody listens.
     """
 
-    def arrange_server_error(self) -> list[str]:
-        """HTTP 500 after the request was read."""
-        raise NotImplementedError
-
-    def arrange_unreadable(self) -> list[str]:
-        """HTTP 200 with a body that is not the provider's format."""
+    def arrange_answer(self, status: int, body: str) -> list[str]:
+        """Every request is read and answered with just this, which no provider documents."""
         raise NotImplementedError
 
     def arrange_unreachable(self) -> list[str]:
@@ -48,10 +49,18 @@ class NetworkContract(ContractHooks):
         raise NotImplementedError
 
     def test_a_server_error_after_the_request_was_written_is_unknown(self) -> None:
-        assert_unknown(self.send(self.arrange_server_error()))
+        assert_unknown(self.send(self.arrange_answer(500, PAGE)))
 
     def test_an_unreadable_answer_is_unknown(self) -> None:
-        assert_unknown(self.send(self.arrange_unreadable()))
+        assert_unknown(self.send(self.arrange_answer(200, PAGE)))
+
+    @pytest.mark.parametrize("body", ["", "{}", "[]", "null", "7", '"OK"', '{"result": "OK"}', '{"id":'])
+    def test_an_answer_that_says_something_else_is_unknown(self, body: str) -> None:
+        assert_unknown(self.send(self.arrange_answer(200, body)))
+
+    @pytest.mark.parametrize("status", [204, 302, 408, 418, 425, 503])
+    def test_a_status_that_nobody_documents_is_unknown(self, status: int) -> None:
+        assert_unknown(self.send(self.arrange_answer(status, "" if status == 204 else PAGE)))
 
     def test_a_time_out_after_the_request_was_written_is_unknown(self) -> None:
         assert_unknown(self.send(self.arrange_silence()))
@@ -66,12 +75,12 @@ class NetworkContract(ContractHooks):
         assert self.requests_received() == 0
 
     def test_a_request_is_never_repeated_on_its_own(self) -> None:
-        self.send(self.arrange_server_error())
+        self.send(self.arrange_answer(500, PAGE))
         assert self.requests_received() == 1
 
     def test_of_different_texts_all_that_were_offered_are_unknown(self) -> None:
         """An adapter with a request per text stops after the first; the texts it kept back may be tried again."""
-        numbers = self.arrange_unreadable()
+        numbers = self.arrange_answer(200, PAGE)
         messages = [self.message([number], f"Text {index}") for index, number in enumerate(numbers)]
         results = self.checked(SMSMessage.send_many(messages), numbers)
         offered = [result for result in results if result.outcome is Outcome.UNKNOWN]

@@ -262,7 +262,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault.kind == "error":
             self._respond(_render_error(form.get("fmt", "0"), DialectError(fault.code)))
         elif fault.kind == "http":
-            self._respond(b"<html>error</html>", status=fault.status, headers=fault.headers)
+            self._respond(fault.body.encode(), status=fault.status, headers=fault.headers)
         elif fault.kind == "garbage":
             self._respond(b"<html><b>Warning</b>: mysql_connect()</html>")
         elif fault.kind == "drip":

@@ -78,12 +78,8 @@ class TestDocumentedAdapter(BackendContract, RefusingContract, NetworkContract, 
         self.server.answer = lambda body: (429, "Slowly")
         return NUMBERS
 
-    def arrange_server_error(self) -> list[str]:
-        self.server.answer = lambda body: (500, "Oh")
-        return NUMBERS
-
-    def arrange_unreadable(self) -> list[str]:
-        self.server.answer = lambda body: (200, "<html>Welcome to the hotel</html>")
+    def arrange_answer(self, status: int, body: str) -> list[str]:
+        self.server.answer = lambda request: (status, body)
         return NUMBERS
 
     def arrange_unreachable(self) -> list[str]:

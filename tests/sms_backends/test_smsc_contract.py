@@ -67,12 +67,8 @@ class TestSmsc(SmscHooks, BackendContract, RefusingContract, NetworkContract, Re
         self.smsc.fault("http", status=429, headers={"Retry-After": "7"})
         return list(NUMBERS)
 
-    def arrange_server_error(self) -> list[str]:
-        self.smsc.fault("http", status=500)
-        return list(NUMBERS)
-
-    def arrange_unreadable(self) -> list[str]:
-        self.smsc.fault("garbage")
+    def arrange_answer(self, status: int, body: str) -> list[str]:
+        self.smsc.fault("http", status=status, body=body)
         return list(NUMBERS)
 
     def arrange_unreachable(self) -> list[str]:
