@@ -14,10 +14,13 @@ from sms_backends import Scope, SmsError, TemporaryError, ThrottledError, gatewa
 
 from . import audit
 from .models import GatewayState, User
+from .storable import storable_text
 from .wakeups import wake
 
 #: Waits after requests that did not reach the provider, in seconds; the last one repeats.
 HOLD_SECONDS = (2, 5, 15, 30, 60, 120, 300)
+#: No provider makes us wait longer than this at a time.
+LONGEST_WAIT = timedelta(days=1)
 
 
 def ensure_states() -> list[GatewayState]:
@@ -40,6 +43,7 @@ def pause_gateway(alias: str, *, reason: str, text: str, actor: User | None = No
     """Take no messages for this gateway until somebody resumes it. `text` is shown to operators as it is."""
     with transaction.atomic():
         GatewayState.objects.get_or_create(alias=alias)
+        text = storable_text(text)
         paused = GatewayState.objects.filter(alias=alias, paused_at__isnull=True).update(
             paused_at=timezone.now(), pause_reason=reason, provider_text=text
         )
@@ -62,20 +66,25 @@ def resume_gateway(alias: str, *, actor: User | None) -> None:
 def hold_gateway(alias: str, error: SmsError) -> None:
     """Wait before the next request: as long as the provider asks, else longer with each failure, with jitter."""
     state, _ = GatewayState.objects.get_or_create(alias=alias)
-    wait = error.retry_after
-    if wait is None:
-        wait = HOLD_SECONDS[min(state.failure_count, len(HOLD_SECONDS) - 1)] * random.uniform(0.8, 1.2)  # noqa: S311
-    GatewayState.objects.filter(alias=alias).update(
-        held_until=timezone.now() + timedelta(seconds=wait),
-        failure_count=F("failure_count") + 1,
-        pause_reason=str(error.reason),
-        provider_text=str(error),
-    )
+    own = HOLD_SECONDS[min(state.failure_count, len(HOLD_SECONDS) - 1)] * random.uniform(0.8, 1.2)  # noqa: S311
+    held = GatewayState.objects.filter(alias=alias)
+    held.update(held_until=timezone.now() + waiting_time(error, otherwise=own), failure_count=F("failure_count") + 1)
+    # What an operator must see to stays on the page until it is seen to.
+    held.filter(paused_at__isnull=True).update(pause_reason=str(error.reason), provider_text=storable_text(error))
+
+
+def waiting_time(error: SmsError, *, otherwise: float) -> timedelta:
+    """How long the provider asks to wait; `otherwise` (seconds) when it does not say, or says what makes no sense."""
+    asked = error.retry_after
+    if asked is None or not asked > 0:
+        return timedelta(seconds=otherwise)
+    return timedelta(seconds=min(asked, LONGEST_WAIT.total_seconds()))
 
 
 def note_success(alias: str) -> None:
-    """The provider answered: forget earlier failures."""
-    GatewayState.objects.filter(alias=alias, failure_count__gt=0, paused_at__isnull=True).update(
+    """The provider answered: forget earlier failures. A request that began before a hold does not end it."""
+    over = Q(held_until__isnull=True) | Q(held_until__lte=Now())
+    GatewayState.objects.filter(over, alias=alias, failure_count__gt=0, paused_at__isnull=True).update(
         failure_count=0, held_until=None, pause_reason="", provider_text=""
     )
 

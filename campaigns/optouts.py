@@ -27,6 +27,7 @@ def record_opt_out(phone_number: str, *, source: OptOutSource, note: str = "", a
         SentMessage.objects.filter(canonical_number=opt_out.canonical_number, status__in=CANCELLABLE).update(
             status=MessageStatus.SUPPRESSED,
             reason=SuppressionReason.OPTED_OUT,
+            reason_text="",
             claim_token="",
             lease_expires_at=None,
             status_at=timezone.now(),

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from enum import Enum, auto
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.models.functions import Now
 
 from campaigns import lifecycle
 from campaigns.composing import Template
-from campaigns.gateway_control import concerns_gateway, hold_gateway, note_success, pause_gateway, react_to
+from campaigns.gateway_control import concerns_gateway, note_success, pause_gateway, react_to
 from campaigns.models import Campaign, CampaignStatus, SentMessage
 from campaigns.receipts import match_early_receipts
 from sms_backends import (
@@ -51,6 +53,7 @@ class NotOffered(TemporaryError):
 
 #: How long an answer is held in memory and its recording tried again when the database is away, in seconds.
 RECORD_SECONDS = 60.0
+RECORD_PAUSE = 0.5
 
 #: After how long a gateway that can be asked is first asked for receipts.
 FIRST_POLL = timedelta(seconds=10)
@@ -85,10 +88,17 @@ def send_claim(claim: Claim, deadline: float | None = None) -> None:
 
 
 def _by_request_kind(messages: Sequence[SentMessage]) -> list[list[SentMessage]]:
-    """Messages that may share a request: same campaign, gateway and sender."""
-    groups: dict[tuple[int | None, str, str], list[SentMessage]] = {}
+    """
+    Messages that may share a request: same campaign, gateway and sender.
+
+    A number stands only once in a request, or neither the answer nor a receipt could tell its messages apart.
+    """
+    groups: dict[tuple[int | None, str, str, int], list[SentMessage]] = {}
+    seen: Counter[str] = Counter()
     for message in messages:
-        groups.setdefault((message.campaign_id, message.gateway, message.sender_id), []).append(message)
+        seen[message.canonical_number] += 1
+        key = (message.campaign_id, message.gateway, message.sender_id, seen[message.canonical_number])
+        groups.setdefault(key, []).append(message)
     return list(groups.values())
 
 
@@ -103,12 +113,28 @@ def _send_group(claim: Claim, messages: list[SentMessage], deadline: float | Non
     for wave in _waves(messages, backend.capabilities):
         if deadline is not None and time.monotonic() > deadline:
             return False
-        # One intent per request: its commit must be durable before that request, and only then.
-        intents = [write_intent(claim, request, backend) for request in wave]
-        intents = [intent for intent in intents if intent.messages]
-        if not _settle(intents, _request_all(intents, backend), backend):
+        if not _offer(claim, wave, backend):
             return False
     return True
+
+
+def _offer(claim: Claim, wave: Sequence[Sequence[SentMessage]], backend: BaseSmsBackend) -> bool:
+    """Send requests at the same time. The intent of each must be durable before that request, and only then."""
+    intents: list[Intent] = []
+    failure: Error | None = None
+    for messages in wave:
+        try:
+            intent = write_intent(claim, messages, backend)
+        except Error as error:
+            # What is written down as handed over already must be, or it would end as unknown.
+            failure = error
+            break
+        if intent.messages:
+            intents.append(intent)
+    go_on = _settle(intents, _request_all(intents, backend), backend)
+    if failure is not None:
+        raise failure
+    return go_on
 
 
 def _waves(messages: Sequence[SentMessage], capabilities: Capabilities) -> Iterator[list[list[SentMessage]]]:
@@ -173,66 +199,110 @@ def _ask(intent: Intent, backend: BaseSmsBackend) -> list[SendResult]:
 
 def _same(intent: Intent, outcome: Outcome, error: SmsError) -> list[SendResult]:
     return [
-        SendResult(message.phone_number, outcome, reference=intent.reference, error=error)
+        SendResult(message.phone_number, outcome, reference=intent.reference, error=error, raw=error.raw)
         for message in intent.messages
     ]
 
 
+class Then(Enum):
+    """What follows when the answer to a request is written down."""
+
+    GO_ON = auto()
+    STOP = auto()
+    TEND_GATEWAY = auto()
+    PAUSE_CAMPAIGN = auto()
+    SPLIT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the answer to a request means: what is recorded for each recipient, what follows, and which error why."""
+
+    intent: Intent
+    results: Sequence[SendResult]
+    then: Then = Then.GO_ON
+    error: SmsError | None = None
+
+
 def _settle(intents: Sequence[Intent], answers: Sequence[list[SendResult]], backend: BaseSmsBackend) -> bool:
-    """Record the answers and react to errors of whole requests. False when nothing more should be offered now."""
-    go_on = True
-    for intent, results in zip(intents, answers, strict=True):
-        error = _error_of_request(results)
-        if error is None:
-            _record(intent, results, backend)
-            note_success(backend.alias)
-        else:
-            go_on = _settle_error(intent, results, error, backend) and go_on
+    """Record the answers, all of them, then react to errors. False when nothing more should be offered now."""
+    if not intents:
+        return True
+    verdicts = [_judge(intent, results) for intent, results in zip(intents, answers, strict=True)]
+    _record_all(verdicts, backend)
     _note_handover(intents)
-    return go_on
-
-
-def _error_of_request(results: Sequence[SendResult]) -> SmsError | None:
-    """The error that all recipients of a request share; None when the provider told them apart or took them."""
-    first = results[0].error
-    return first if all(result.error is first and result.outcome == results[0].outcome for result in results) else None
-
-
-def _settle_error(intent: Intent, results: Sequence[SendResult], error: SmsError, backend: BaseSmsBackend) -> bool:
-    if not error.outcome_known:
-        _record(intent, results, backend)
-        hold_gateway(backend.alias, error)
+    reactions = [_react(verdict, backend) for verdict in verdicts]
+    if not all(reactions):
         return False
-    if isinstance(error, NotOffered):
-        _record(intent, results, backend)
-        return False
-    if concerns_gateway(error):
-        _record(intent, results, backend)
-        react_to(backend.alias, error)
-        return False
-    if _forbids_campaign(error, intent):
-        _record(intent, _not_taken(results, error), backend)
-        return not _pause_campaign(intent, error)
-    if error.permanent and len(intent.messages) > 1:
-        return _split(intent, results, error, backend)
-    _record(intent, results, backend)
+    note_success(backend.alias)
     return True
 
 
-def _record(intent: Intent, results: Sequence[SendResult], backend: BaseSmsBackend) -> None:
-    """Write down the answer, again and again until the database has it: only this process knows it."""
+def _judge(intent: Intent, results: Sequence[SendResult]) -> Verdict:
+    shared = results[0].error
+    if any(result.error is not shared or result.outcome is not results[0].outcome for result in results):
+        return _judge_one_by_one(intent, results)
+    if shared is None:
+        return Verdict(intent, results)
+    if isinstance(shared, NotOffered):
+        return Verdict(intent, results, Then.STOP, shared)
+    if not shared.outcome_known or concerns_gateway(shared):
+        return Verdict(intent, results, Then.TEND_GATEWAY, shared)
+    if _forbids_campaign(shared, intent):
+        return Verdict(intent, _not_taken(results, shared), Then.PAUSE_CAMPAIGN, shared)
+    if shared.permanent and len(results) > 1:
+        return Verdict(intent, _not_taken(results, shared), Then.SPLIT, shared)
+    return Verdict(intent, results)
+
+
+def _judge_one_by_one(intent: Intent, results: Sequence[SendResult]) -> Verdict:
+    """The provider told the recipients apart: each has its own result, and the worst error decides what follows."""
+    errors = [result.error for result in results if result.error is not None and result.error.outcome_known]
+    troubles = sorted(filter(concerns_gateway, errors), key=lambda error: error.scope is not Scope.ACCOUNT)
+    if troubles:
+        return Verdict(intent, results, Then.TEND_GATEWAY, troubles[0])
+    forbidden = next((error for error in errors if _forbids_campaign(error, intent)), None)
+    return Verdict(intent, results, Then.PAUSE_CAMPAIGN if forbidden else Then.GO_ON, forbidden)
+
+
+def _react(verdict: Verdict, backend: BaseSmsBackend) -> bool:
+    """False when nothing more should be offered now."""
+    error = verdict.error
+    if error is None:
+        return True
+    if verdict.then is Then.TEND_GATEWAY:
+        react_to(backend.alias, error)
+        return False
+    if verdict.then is Then.PAUSE_CAMPAIGN:
+        return not _pause_campaign(verdict.intent, error)
+    return verdict.then is Then.SPLIT and _offer_in_halves(verdict.intent, backend)
+
+
+def _record_all(verdicts: Sequence[Verdict], backend: BaseSmsBackend) -> None:
+    """Write down the answers, again and again until the database has them: only this process knows them."""
     give_up = time.monotonic() + RECORD_SECONDS
-    while True:
+    waiting = deque(verdicts)
+    while waiting:
+        verdict = waiting.popleft()
         try:
-            record_results(intent, results, poll_after=_first_poll(backend.capabilities))
-            break
-        except DatabaseError:
+            record_results(verdict.intent, verdict.results, poll_after=_first_poll(backend.capabilities))
+        except Exception:
+            # Whatever it is, it must not cost the other answers.
+            waiting.append(verdict)
             if time.monotonic() > give_up:
                 raise
-            logger.warning("The answer to %s could not be recorded yet.", intent.reference, exc_info=True)
+            logger.warning("The answer to %s could not be recorded yet.", verdict.intent.reference, exc_info=True)
             connection.close_if_unusable_or_obsolete()
-            time.sleep(0.5)
-    match_early_receipts(backend.alias, {result.provider_message_id or intent.reference for result in results})
+            time.sleep(RECORD_PAUSE)
+    _match_early_receipts(verdicts, backend)
+
+
+def _match_early_receipts(verdicts: Sequence[Verdict], backend: BaseSmsBackend) -> None:
+    ids = {result.provider_message_id for verdict in verdicts for result in verdict.results}
+    try:
+        match_early_receipts(backend.alias, [known for known in ids if known])
+    except Error:
+        logger.warning("Early receipts of gateway %s are matched by the sweeper.", backend.alias, exc_info=True)
 
 
 def _forbids_campaign(error: SmsError, intent: Intent) -> bool:
@@ -258,18 +328,16 @@ def _pause_campaign(intent: Intent, error: SmsError) -> bool:
     return True
 
 
-def _split(intent: Intent, results: Sequence[SendResult], error: SmsError, backend: BaseSmsBackend) -> bool:
+def _offer_in_halves(intent: Intent, backend: BaseSmsBackend) -> bool:
     """
-    A refusal of several recipients counts for none of them: they are offered again in halves, under new references,
-    until the culprit stands alone.
+    A refusal of several recipients counts for none of them: they wait again, and are offered in halves, under new
+    references, until the culprit stands alone.
     """
-    _record(intent, _not_taken(results, error), backend)
     middle = len(intent.messages) // 2
     for half in (intent.messages[:middle], intent.messages[middle:]):
         claim = claim_again(message.pk for message in half)
         try:
-            part = write_intent(claim, claim.messages, backend) if claim.messages else None
-            if part and part.messages and not _settle([part], [request(part, backend)], backend):
+            if claim.messages and not _offer(claim, [claim.messages], backend):
                 return False
         finally:
             give_back(claim)

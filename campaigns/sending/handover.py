@@ -33,6 +33,8 @@ from .claim import LEASE, Claim
 
 #: A request must begin within this time after its intent: a process that slept longer gives its rows back unsent.
 INTENT_SECONDS = 5.0
+#: Goes on while the machine sleeps. Where there is none (macOS) the monotonic clock does.
+_BOOT_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Intent:
         """False when this process stood still since the intent: somebody else may hold the rows by now."""
         return (
             0 <= time.time() - self.wall_clock < INTENT_SECONDS
-            and time.clock_gettime(time.CLOCK_BOOTTIME) - self.boot_clock < INTENT_SECONDS
+            and time.clock_gettime(_BOOT_CLOCK) - self.boot_clock < INTENT_SECONDS
         )
 
 
@@ -60,7 +62,7 @@ def write_intent(claim: Claim, messages: Sequence[SentMessage], backend: BaseSms
 
     All messages are of one campaign (or of none) and one gateway. Its transaction is over when this returns.
     """
-    wall_clock, boot_clock = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
+    wall_clock, boot_clock = time.time(), time.clock_gettime(_BOOT_CLOCK)
     reference = backend.new_reference()
     ids = [message.pk for message in messages]
     ours = SentMessage.objects.filter(pk__in=ids, status=MessageStatus.CLAIMED, claim_token=claim.token)
@@ -82,6 +84,7 @@ def write_intent(claim: Claim, messages: Sequence[SentMessage], backend: BaseSms
             ours.filter(_opted_out()).update(
                 status=MessageStatus.SUPPRESSED,
                 reason=SuppressionReason.OPTED_OUT,
+                reason_text="",
                 claim_token="",
                 lease_expires_at=None,
                 status_at=timezone.now(),

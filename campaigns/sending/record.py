@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
-from campaigns.gateway_control import concerns_gateway
+from campaigns.gateway_control import concerns_gateway, waiting_time
 from campaigns.models import Attempt, EventKind, FailureReason, MessageEvent, MessageStatus, SentMessage, may_become
+from campaigns.storable import storable_cost, storable_json, storable_text
 from sms_backends import Outcome, SendResult, SmsError
 
 from .bulk_update import bulk_update
@@ -55,17 +57,30 @@ def record_results(intent: Intent, results: Sequence[SendResult], *, poll_after:
     with transaction.atomic():
         ids = [message.pk for message in intent.messages]
         locked = {message.pk: message for message in SentMessage.objects.select_for_update().filter(pk__in=ids)}
-        for attempt, result in zip(intent.attempts, results, strict=True):
+        for attempt, answer in zip(intent.attempts, results, strict=True):
+            result = _storable(answer)
             _complete(attempt, result)
             attempt.finished_at = finished
             message = locked[attempt.message_id]
             if message.reference == attempt.reference:
                 _apply(message, result, poll_after)
             else:
-                _apply_late(message, result)
+                _apply_late(message, attempt, result)
         requeue([message for message in locked.values() if message.status == MessageStatus.QUEUED])
         bulk_update(intent.attempts, _COMPLETED)
         bulk_update(list(locked.values()), _CHANGED)
+
+
+def _storable(result: SendResult) -> SendResult:
+    """Adapters are written by many hands; what they return must not make the answer impossible to keep."""
+    said = result.raw if result.raw is not None or result.error is None else result.error.raw
+    return replace(
+        result,
+        provider_message_id=storable_text(result.provider_message_id or "", 100),
+        cost=None if result.cost is None else storable_cost(result.cost),
+        currency=storable_text(result.currency, 5),
+        raw=storable_json(said),
+    )
 
 
 def _complete(attempt: Attempt, result: SendResult) -> None:
@@ -73,8 +88,8 @@ def _complete(attempt: Attempt, result: SendResult) -> None:
     attempt.provider_message_id = result.provider_message_id or ""
     attempt.raw = result.raw
     if result.error is not None:
-        attempt.error_code = result.error.provider_code[:50]
-        attempt.error_text = str(result.error)
+        attempt.error_code = storable_text(result.error.provider_code, 50)
+        attempt.error_text = storable_text(result.error)
 
 
 def _apply(message: SentMessage, result: SendResult, poll_after: timedelta | None) -> None:
@@ -86,7 +101,8 @@ def _apply(message: SentMessage, result: SendResult, poll_after: timedelta | Non
         message.cost, message.currency = result.cost, result.currency
         if message.status in may_become(MessageStatus.SENT):
             _become(message, MessageStatus.SENT)
-            message.next_poll_at = timezone.now() + poll_after if poll_after is not None else None
+            if poll_after is not None and message.provider_message_id:
+                message.next_poll_at = timezone.now() + poll_after
     elif message.status not in {MessageStatus.SENDING, MessageStatus.UNKNOWN}:
         return  # a receipt came first and knows better
     elif result.outcome is Outcome.UNKNOWN:
@@ -97,26 +113,40 @@ def _apply(message: SentMessage, result: SendResult, poll_after: timedelta | Non
         _wait_or_give_up(message, result.error)
 
 
-def _apply_late(message: SentMessage, result: SendResult) -> None:
+def _apply_late(message: SentMessage, attempt: Attempt, result: SendResult) -> None:
     """The answer to an attempt after which the message was offered again."""
-    MessageEvent.objects.create(
-        message=message, kind=EventKind.LATE_RESULT, payload={"outcome": str(result.outcome), "raw": result.raw}
+    MessageEvent.objects.get_or_create(
+        message=message,
+        fingerprint=f"late-{attempt.pk}",
+        defaults={
+            "kind": EventKind.LATE_RESULT,
+            "payload": {"outcome": str(result.outcome), "raw": result.raw, "reference": attempt.reference},
+        },
     )
     if result.outcome is not Outcome.ACCEPTED:
         return
-    if message.status in {MessageStatus.QUEUED, MessageStatus.CLAIMED}:
+    note_sent_twice(message, attempt)
+    if message.status in may_become(MessageStatus.SENT):
         message.provider_message_id = result.provider_message_id or message.provider_message_id
-        message.sent_at = timezone.now()
+        message.cost, message.currency = result.cost, result.currency
+        message.sent_at = message.sent_at or timezone.now()
         _become(message, MessageStatus.SENT)
-    else:
+
+
+def note_sent_twice(message: SentMessage, taken: Attempt) -> None:
+    """Flag the (locked) message if it was handed over again after this attempt, which the provider did take."""
+    later = Attempt.objects.filter(message=message, number__gt=taken.number).exclude(outcome=Outcome.REJECTED)
+    if later.exists():
         message.sent_twice = True
-        MessageEvent.objects.create(message=message, kind=EventKind.SENT_TWICE)
+        MessageEvent.objects.get_or_create(
+            message=message, fingerprint=f"sent-twice-{taken.pk}", defaults={"kind": EventKind.SENT_TWICE}
+        )
 
 
 def _become(message: SentMessage, status: MessageStatus, error: SmsError | None = None) -> None:
     message.status = status
     message.reason = str(error.reason) if error is not None else ""
-    message.reason_text = str(error) if error is not None else ""
+    message.reason_text = storable_text(error) if error is not None else ""
     message.claim_token, message.lease_expires_at, message.not_before = "", None, None
     message.status_at = timezone.now()
 
@@ -132,5 +162,5 @@ def _wait_or_give_up(message: SentMessage, error: SmsError) -> None:
         message.reason = FailureReason.RETRIES_USED
         return
     _become(message, MessageStatus.QUEUED, error)
-    wait = error.retry_after or RETRY_SECONDS[message.retry_count - 1]
-    message.not_before = timezone.now() + timedelta(seconds=wait * random.uniform(1, 1.2))  # noqa: S311
+    wait = waiting_time(error, otherwise=RETRY_SECONDS[message.retry_count - 1])
+    message.not_before = timezone.now() + wait * random.uniform(1, 1.2)  # noqa: S311
