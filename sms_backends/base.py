@@ -176,7 +176,8 @@ class BaseSmsBackend:
         """
         Raise `WebhookVerificationError` unless the provider's signature or secret is right (answered 403).
 
-        Compare in constant time. Without a configured secret nothing is right. An adapter without webhooks leaves this
+        Compare in constant time. Without a configured secret nothing is right. The words of the error are logged: no
+        numbers, texts or secrets in them. An adapter without webhooks leaves this
         method alone (answered 404).
         """
         raise UnsupportedFeatureError(f"{self.path()} takes no delivery receipts or incoming messages.")

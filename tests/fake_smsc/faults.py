@@ -15,8 +15,8 @@ class Fault:
     One thing going wrong.
 
     `kind`: error (an error `code` in the dialect), http (`status`, with `headers` and `body`), close (the connection,
-    without an answer), hang (no answer for `seconds`), drip (the answer, a byte every `seconds`), cut (half of the answer, then
-    close), garbage (200 that is no JSON), slow (the right answer after `seconds`).
+    without an answer), hang (no answer for `seconds`), drip (the answer, a byte every `seconds`), cut (half of the
+    answer, then close), garbage (200 that is no JSON), slow (the right answer after `seconds`).
     `after` requests for `script` go well first, then it hits `times` of them (None: all that follow).
     `accept`: the request is carried out all the same before the answer goes wrong.
     """
