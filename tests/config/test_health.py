@@ -22,9 +22,7 @@ def test_it_is_healthy_without_a_worker_and_says_so(client: Client) -> None:
     assert response.json() == {"status": "ok", "database": "ok", "migrations": "applied", "worker": "silent"}
 
 
-@pytest.mark.parametrize(
-    ("age", "state"), [(timedelta(0), "alive"), (BEAT_LIMIT + timedelta(seconds=1), "silent")], ids=["young", "old"]
-)
+@pytest.mark.parametrize(("age", "state"), [(timedelta(0), "alive"), (2 * BEAT_LIMIT, "silent")], ids=["young", "old"])
 def test_a_worker_is_alive_as_long_as_it_beats(client: Client, age: timedelta, state: str) -> None:
     Heartbeat.objects.update_or_create(name=WORKER_BEAT, defaults={"at": timezone.now() - age})
     assert client.get("/healthz").json()["worker"] == state

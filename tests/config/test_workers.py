@@ -54,12 +54,12 @@ def test_any_other_death_ends_the_cluster(sentinel: workers.FailFastSentinel, ti
         sentinel.reincarnate(process(timer))
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # the guard closes old connections, as a task does
 class TestSilence:
     """The queue stands still although every process looks well."""
 
     def test_without_a_beat_for_too_long_the_cluster_is_frozen(self) -> None:
-        Heartbeat.objects.update_or_create(name=WORKER_BEAT, defaults={"at": timezone.now() - BEAT_LIMIT})
+        Heartbeat.objects.update_or_create(name=WORKER_BEAT, defaults={"at": timezone.now() - 2 * BEAT_LIMIT})
         assert workers._has_gone_silent(timezone.now() - LONG_AGO)
 
     def test_with_a_fresh_beat_it_is_not(self) -> None:
