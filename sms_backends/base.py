@@ -69,19 +69,25 @@ class BaseSmsBackend:
         for name in options:
             if name not in self.known_options:
                 known = ", ".join(sorted(self.known_options)) or "none"
+                example = self._example(next(iter(sorted(self.known_options)), None))
                 raise ImproperlyConfigured(
-                    f"Gateway '{self.alias}': {self.path()} has no option {name!r}. Known options: {known}."
+                    f"Gateway {self.alias!r}: {self.path()} has no option {name!r}. Known options: {known}. {example}"
                 )
         checked = {}
         for name, option in self.known_options.items():
             value = options.get(name, option.default)
             if value is ...:
                 raise ImproperlyConfigured(
-                    f"Gateway '{self.alias}': {self.path()} needs the option {name!r} ({option.help}). "
-                    f'Example: "OPTIONS": {{"{name}": "..."}}.'
+                    f"Gateway {self.alias!r}: {self.path()} needs the option {name!r} ({option.help}). "
+                    f"{self._example(name)}"
                 )
             checked[name] = value
         return checked
+
+    def _example(self, option: str | None) -> str:
+        options = f'{{"{option}": ...}}' if option else "{}"
+        setting = "SMS_SETTINGS = %s" if self.alias == "default" else f'SMS_GATEWAYS = {{"{self.alias}": %s}}'
+        return "Example: " + setting % f'{{"BACKEND": "{self.path()}", "OPTIONS": {options}}}'
 
     def check(self) -> list[CheckMessage]:
         """What `manage.py check` should say about this gateway. Override to add to it; opens no connection."""

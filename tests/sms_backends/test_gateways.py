@@ -150,14 +150,19 @@ def test_what_is_no_backend_is_refused(settings: Any, name: str) -> None:
         use(settings, name)
 
 
-def test_an_unknown_or_missing_option_is_named(settings: Any) -> None:
-    with pytest.raises(ImproperlyConfigured, match="no option 'KEYS'. Known options: KEY, SIZE"):
+def test_an_unknown_or_missing_option_is_named_with_the_setting_and_an_example(settings: Any) -> None:
+    example = r'Example: SMS_SETTINGS = {"BACKEND": ".*ForwardingBackend", "OPTIONS": {"KEY": \.\.\.}}$'
+    with pytest.raises(ImproperlyConfigured, match=rf"has no option 'KEYS'. Known options: KEY, SIZE. {example}"):
         use(settings, "ForwardingBackend", KEYS=1)
-    with pytest.raises(ImproperlyConfigured, match=r"needs the option 'KEY' \(The account's key\). Example: "):
+    with pytest.raises(ImproperlyConfigured, match=rf"needs the option 'KEY' \(The account's key\). {example}"):
         use(settings, "ForwardingBackend")
-    settings.SMS_SETTINGS = {"BACKEND": "dummy", "OPTIONS": {"KEY": 1}}
-    with pytest.raises(ImproperlyConfigured, match="has no option 'KEY'. Known options: none"):
-        get_sms_backend()
+
+
+def test_the_example_names_the_gateway_and_fits_a_backend_without_options(settings: Any) -> None:
+    settings.SMS_GATEWAYS = {"backup": {"BACKEND": "dummy", "OPTIONS": {"KEY": 1}}}
+    example = r'Known options: none. Example: SMS_GATEWAYS = {"backup": {"BACKEND": ".*", "OPTIONS": {}}}$'
+    with pytest.raises(ImproperlyConfigured, match=rf"has no option 'KEY'. {example}"):
+        get_sms_backend("backup")
 
 
 def test_options_have_their_defaults(settings: Any) -> None:
