@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
@@ -53,9 +52,9 @@ def _commit_chunk(
 ) -> bool:
     if not _move(contact_import, cursor, rows[-1].number):
         return False
-    outcome = _write_contacts(rows)
+    outcome, contact_ids = _write_contacts(rows)
     _correct_figures(contact_import, rows, outcome)
-    _add_to_groups([row.phone_number for row in rows], group_ids)
+    _add_to_groups(contact_ids, group_ids)
     return True
 
 
@@ -65,9 +64,9 @@ def _move(contact_import: ContactImport, cursor: int, new_cursor: int, **updates
     return mine.update(cursor=new_cursor, heartbeat_at=timezone.now(), **updates) == 1
 
 
-def _write_contacts(rows: list[ContactImportRow]) -> dict[str, RowKind]:
+def _write_contacts(rows: list[ContactImportRow]) -> tuple[dict[str, RowKind], list[int]]:
     """
-    Make and update contacts; says by number what was done.
+    Make and update contacts; says by number what was done, and the ids of all of them.
 
     New ones are inserted first, leaving out those that somebody else makes at this moment; then what all of them have
     is read under lock and only differences are written, so nothing is lost whoever was first.
@@ -79,8 +78,9 @@ def _write_contacts(rows: list[ContactImportRow]) -> dict[str, RowKind]:
 
     locked = {number: it["pk"] for number, it in present.items()}
     list(Contact.objects.select_for_update().filter(pk__in=locked.values()).values_list("pk"))
+    contacts = current_contacts(values)
     updated = []
-    for number, current in current_contacts(values).items():
+    for number, current in contacts.items():
         kind, _before = kind_of(current, values[number])
         if number in present:
             outcome[number] = kind
@@ -90,7 +90,7 @@ def _write_contacts(rows: list[ContactImportRow]) -> dict[str, RowKind]:
     Contact.objects.bulk_create(
         updated, update_conflicts=True, unique_fields=["phone_number"], update_fields=_WRITTEN_FIELDS
     )
-    return outcome
+    return outcome, [current["pk"] for current in contacts.values()]
 
 
 def _new_contact(phone_number: str, values: dict[str, Any]) -> Contact:
@@ -118,12 +118,9 @@ def _correct_figures(contact_import: ContactImport, rows: list[ContactImportRow]
     ContactImport.objects.filter(pk=contact_import.pk).update(**{name: F(name) + by for name, by in changes.items()})
 
 
-def _add_to_groups(phone_numbers: Iterable[str], group_ids: list[int]) -> None:
+def _add_to_groups(contact_ids: list[int], group_ids: list[int]) -> None:
     """Memberships are no change of a contact; those that exist already cost no write."""
-    if not group_ids:
-        return
     membership = Contact.groups.through
-    contact_ids = [it["pk"] for it in current_contacts(phone_numbers).values()]
     for group_id in group_ids:
         members = membership.objects.filter(contactgroup_id=group_id, contact_id__in=contact_ids)
         missing = set(contact_ids) - set(members.values_list("contact_id", flat=True))

@@ -92,7 +92,7 @@ class Contact(models.Model):
         if self.region and self.time_zone:
             return
         try:
-            number = parse(str(self.phone_number), None)
+            number = parse(str(getattr(self.phone_number, "as_e164", self.phone_number)), None)
         except InvalidPhoneNumber:
             return
         self.region = self.region or number.region

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from django.utils import translation
 
 from campaigns import importing
+from campaigns.audience import opted_out_numbers
 from campaigns.importing import checking
 from campaigns.models import (
     Contact,
@@ -187,16 +190,22 @@ def test_zero_bytes_do_not_reach_the_database(checked: Start) -> None:
     assert row(checked(content), 2).values == {"first_name": "Anna"}
 
 
-def test_reasons_are_in_the_language_of_whoever_uploaded_the_file(checked: Start) -> None:
+def test_reasons_are_in_the_language_of_whoever_uploaded_the_file(
+    checked: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with translation.override("ru"):
         contact_import = checked("phone\n89121234567\n")
     assert contact_import.language == "ru"
     ContactImport.objects.filter(pk=contact_import.pk).update(status=ImportStatus.CHECKING, cursor=0)
     contact_import.rows.all().delete()
-    seen: list[str] = []
-    original = checking.open_table
-    with pytest.MonkeyPatch.context() as patch, translation.override("en"):
-        patch.setattr(checking, "open_table", lambda file: seen.append(translation.get_language()) or original(file))
+    seen: list[str | None] = []
+
+    def noting_the_language(numbers: Iterable[str]) -> set[str]:
+        seen.append(translation.get_language())
+        return set()
+
+    monkeypatch.setattr("campaigns.importing.checking.opted_out_numbers", noting_the_language)
+    with translation.override("en"):
         importing.check(contact_import.pk)
     assert seen == ["ru"]
 
@@ -227,14 +236,14 @@ def test_of_two_checks_at_once_only_one_stores_rows(checked: Start, monkeypatch:
     contact_import = checked(rows_of_numbers(5))
     ContactImport.objects.filter(pk=contact_import.pk).update(status=ImportStatus.CHECKING, cursor=0, new_count=0)
     contact_import.rows.all().delete()
-    original = checking.opted_out_numbers
+    target = "campaigns.importing.checking.opted_out_numbers"
 
-    def meanwhile(numbers: set[str]) -> set[str]:
-        monkeypatch.setattr(checking, "opted_out_numbers", original)
+    def meanwhile(numbers: Iterable[str]) -> set[str]:
+        monkeypatch.setattr(target, opted_out_numbers)
         assert not importing.check(contact_import.pk)  # the other worker is faster
-        return original(numbers)
+        return opted_out_numbers(numbers)
 
-    monkeypatch.setattr(checking, "opted_out_numbers", meanwhile)
+    monkeypatch.setattr(target, meanwhile)
     assert not importing.check(contact_import.pk)
     contact_import.refresh_from_db()
     assert contact_import.rows.count() == contact_import.new_count == 5

@@ -17,7 +17,7 @@ from .conftest import Start
 
 def workbook(*rows: list[Any], sheets: tuple[str, ...] = ("Contacts",)) -> bytes:
     book = openpyxl.Workbook()
-    book.active.title = sheets[0]
+    book.worksheets[0].title = sheets[0]
     for name in sheets[1:]:
         book.create_sheet(name)
     for row in rows:
@@ -62,7 +62,7 @@ def test_the_first_sheet_with_anything_in_it_is_read() -> None:
 
 def test_hidden_sheets_are_passed_over() -> None:
     book = openpyxl.Workbook()
-    book.active.append(["secret"])
+    book.worksheets[0].append(["secret"])
     book.create_sheet("People").append(["phone"])
     book.worksheets[0].sheet_state = "hidden"
     file = io.BytesIO()
