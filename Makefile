@@ -47,7 +47,7 @@ format: setup ## put the code into the one format
 
 bench: setup ## every figure in benchmarks/
 	@for script in benchmarks/[a-z]*.py; do \
-		echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+		echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script" || exit 1; done
 
 requirements: setup ## compile requirements*.txt anew from requirements*.in
 	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links \

@@ -65,7 +65,9 @@ class Command(BaseCommand):
     def _welcome(self, host: str, port: int, administrator: Administrator | None, *, is_real: bool) -> None:
         name = "localhost" if host in {"127.0.0.1", "0.0.0.0"} else host  # noqa: S104 - compared, not bound
         lines = [_("Open http://%(host)s:%(port)s/admin/") % {"host": name, "port": port}]
-        if administrator is not None:
+        if administrator is None:
+            lines.append(_("Sign in with your account (`manage.py changepassword NAME` sets a forgotten password)."))
+        else:
             password = administrator.password or _("the one in DJANGO_SUPERUSER_PASSWORD")
             lines.append(_("User: %(name)s") % {"name": administrator.username})
             lines.append(_("Password: %(password)s") % {"password": password})
