@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -33,6 +34,16 @@ SECTIONS = (
 )
 
 
+#: What the navigation calls models whose own names say too little.
+NAMES = {
+    "Group": _("Permission groups"),
+    "OrmQ": _("Task queue"),
+    "Schedule": _("Scheduled tasks"),
+    "Success": _("Successful tasks"),
+    "Failure": _("Failed tasks"),
+}
+
+
 class SmsAdminSite(admin.AdminSite):
     """The stock admin with the product's name, navigation and start page."""
 
@@ -47,6 +58,9 @@ class SmsAdminSite(admin.AdminSite):
         if app_label is not None:
             return super().get_app_list(request, app_label)
         visible = {model["object_name"]: model for app in super().get_app_list(request) for model in app["models"]}
+        for name, words in NAMES.items():
+            if name in visible:
+                visible[name]["name"] = words
         index_url = reverse("admin:index", current_app=self.name)
         return [
             {
@@ -61,14 +75,14 @@ class SmsAdminSite(admin.AdminSite):
             if (models := [visible[name] for name in section.models if name in visible])
         ]
 
-    def app_index(
+    def app_index(  # type: ignore[override]  # Django's types allow no redirect
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Apps mean nothing to operators: their pages lead to the start page."""
         super().app_index(request, app_label, extra_context)  # 404 for what is no app, or not for this user
         return HttpResponseRedirect(reverse("admin:index", current_app=self.name))
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """The start page: the way in on an empty installation, what is going on in any other."""
         from .admin.start import start_page
 

@@ -22,7 +22,7 @@ from sms_backends import gateways
 from sms_backends.phone_numbers import InvalidPhoneNumber, parse
 
 from .composing import as_text, normalise_name
-from .models import Campaign, Contact, ContactGroup, OptOut
+from .models import MARKETING_WINDOW, Campaign, CampaignKind, Contact, ContactGroup, OptOut
 from .preflight import check_body
 
 BLANK_ATTRIBUTE_ROWS = 3
@@ -159,7 +159,12 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
             "window_start",
             "window_end",
         )
-        widgets = {"body": forms.Textarea(attrs={"rows": 6, "data-segments": "segment-count"})}
+        widgets = {
+            "body": forms.Textarea(attrs={"rows": 6, "data-segments": "segment-count"}),
+            # Not the admin's: it would compare this time of day with the server's clock.
+            "window_start": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+            "window_end": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -177,12 +182,19 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        self._give_decent_hours(cleaned)
         if "body" in cleaned:
             include = [group.pk for group in cleaned.get("include_groups", ())]
             exclude = [group.pk for group in cleaned.get("exclude_groups", ())]
             for problem in check_body(cleaned["body"], include, exclude):
                 self.add_error("body", problem)
         return cleaned
+
+    def _give_decent_hours(self, cleaned: dict[str, Any]) -> None:
+        """A new marketing campaign goes out by day, unless its author says otherwise now or later."""
+        no_window = not cleaned.get("window_start") and not cleaned.get("window_end")
+        if self.instance.pk is None and cleaned.get("kind") == CampaignKind.MARKETING and no_window:
+            cleaned["window_start"], cleaned["window_end"] = MARKETING_WINDOW
 
 
 def campaign_version(campaign: Campaign) -> str:
@@ -198,14 +210,18 @@ def changed_meanwhile(at: datetime) -> str:
     ) % {"time": date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")}
 
 
+_DATE_ATTRS: dict[str, Any] = {"type": "date", "aria-label": _("Date")}
+_TIME_ATTRS: dict[str, Any] = {"type": "time", "aria-label": _("Time")}
+
+
 class ScheduleForm(forms.Form):
     """When a campaign starts, in the zone of whoever types it."""
 
     at = forms.SplitDateTimeField(
         label=_("Start at"),
         widget=forms.SplitDateTimeWidget(
-            date_attrs={"type": "date", "aria-label": _("Date")},
-            time_attrs={"type": "time", "aria-label": _("Time")},
+            date_attrs=_DATE_ATTRS,
+            time_attrs=_TIME_ATTRS,
             date_format="%Y-%m-%d",
             time_format="%H:%M",
         ),

@@ -24,7 +24,7 @@ from campaigns.models import EDITABLE, Campaign, CampaignStatus, MessageStatus
 from campaigns.preflight import group_ids
 from campaigns.reports import many_campaign_figures
 
-from .base import CountedChangeList, acting_user
+from .base import FilledChangeList, acting_user
 from .campaign_actions import CampaignActions, action_url
 from .display import NOTHING, count, moment, status_pill
 from .progress import poll_seconds, progress_of
@@ -76,8 +76,8 @@ class CampaignAdmin(CampaignActions):
 
     # --- the list ------------------------------------------------------------------------------------------
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CountedChangeList]:
-        return CountedChangeList
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[FilledChangeList]:
+        return FilledChangeList
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
@@ -86,7 +86,7 @@ class CampaignAdmin(CampaignActions):
 
     def fill_page(self, campaigns: list[Any]) -> None:
         """The figures of all campaigns of a page, in one query."""
-        found = many_campaign_figures([c.pk for c in campaigns], {c.pk: c.audience for c in campaigns})
+        found = many_campaign_figures(campaign.pk for campaign in campaigns)
         for campaign in campaigns:
             campaign.figures = found[campaign.pk]
 

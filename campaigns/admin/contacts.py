@@ -29,6 +29,7 @@ from .base import BaseAdmin, NumberSearchMixin, Selection, acting_user, confirm_
 from .display import count, people
 
 MEMBERSHIP_CHUNK = 2000
+GROUPS_OFFERED = 20
 
 
 def add_to_group(group: ContactGroup, contact_ids: Iterable[int]) -> None:
@@ -38,6 +39,26 @@ def add_to_group(group: ContactGroup, contact_ids: Iterable[int]) -> None:
     through.objects.bulk_create(rows, batch_size=MEMBERSHIP_CHUNK, ignore_conflicts=True)
 
 
+class GroupFilter(admin.SimpleListFilter):
+    """The first groups by name, and whichever is chosen. All others are reached from their own list."""
+
+    title = _("group")
+    parameter_name = "groups__id__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        offered = dict(ContactGroup.objects.order_by("name").values_list("pk", "name")[:GROUPS_OFFERED])
+        chosen = self.value() or ""
+        if chosen.isdecimal() and int(chosen) not in offered:
+            offered.update(ContactGroup.objects.filter(pk=int(chosen)).values_list("pk", "name"))
+        return [(str(pk), name) for pk, name in offered.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
+        value = self.value()
+        if value is None:
+            return queryset
+        return queryset.filter(groups=int(value)) if value.isdecimal() else queryset.none()
+
+
 @admin.register(Contact)
 class ContactAdmin(NumberSearchMixin, BaseAdmin):
     """The people who can be written to."""
@@ -45,7 +66,7 @@ class ContactAdmin(NumberSearchMixin, BaseAdmin):
     form = ContactForm
     list_display = ("phone_number", "name", "group_names", "other_fields", "consent", "region")
     list_display_links = ("phone_number", "name")
-    list_filter = ("groups", "consent", "language")
+    list_filter = (GroupFilter, "consent")
     search_fields = ("first_name", "last_name", "email")
     search_help_text = _("A phone number in any spelling, the first digits of one, a name or an e-mail address.")
     autocomplete_fields = ("groups",)
@@ -161,9 +182,7 @@ class ContactAdmin(NumberSearchMixin, BaseAdmin):
         note = _t("Chosen from the list of contacts")
         for number in selection.rows.values_list("phone_number", flat=True):
             record_opt_out(str(number), source=OptOutSource.OPERATOR, note=note, actor=acting_user(request))
-        self.message_user(
-            request, _t("%(people)s: opted out.") % {"people": people(selection.count)}, messages.SUCCESS
-        )
+        self.message_user(request, _t("%(people)s: opted out.") % {"people": people(selection.count)}, messages.SUCCESS)
         return None
 
     @admin.action(description=_("Delete…"), permissions=["delete"])
@@ -187,9 +206,7 @@ class ContactAdmin(NumberSearchMixin, BaseAdmin):
         with transaction.atomic():
             Contact.objects.filter(pk__in=selection.rows.values("pk")).delete()
             audit.record("delete_contacts", actor=acting_user(request), details={"count": selection.count})
-        self.message_user(
-            request, _t("%(people)s: deleted.") % {"people": people(selection.count)}, messages.SUCCESS
-        )
+        self.message_user(request, _t("%(people)s: deleted.") % {"people": people(selection.count)}, messages.SUCCESS)
         return None
 
 
@@ -209,7 +226,8 @@ class ContactGroupAdmin(BaseAdmin):
         resolved = request.resolver_match
         if resolved and resolved.url_name == "autocomplete":
             return groups
-        return groups.annotate(contact_count=Count("contacts"))
+        counted: QuerySet[ContactGroup] = groups.annotate(contact_count=Count("contacts"))
+        return counted
 
     @admin.display(description=_("contacts"), ordering="contact_count")
     def size(self, group: Any) -> SafeString:

@@ -39,6 +39,8 @@ TONES: dict[str, str] = {
     MessageStatus.UNKNOWN: "unsure",
 }
 NOTHING = "–"
+#: Short, and the same in all languages but for the month: no doubt whether the day or the month comes first.
+MOMENT_FORMAT = "j M Y, H:i"
 
 
 def pill(status: str, label: str) -> SafeString:
@@ -68,7 +70,7 @@ def moment(value: datetime | None) -> str | SafeString:
         '<time datetime="{}" title="{}">{} <span class="zone">{}</span></time>',
         local.isoformat(),
         timezone.get_current_timezone_name(),
-        date_format(local, "SHORT_DATETIME_FORMAT"),
+        date_format(local, MOMENT_FORMAT),
         local.tzname() or "",
     )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Expression, QuerySet
 from django.http import HttpRequest
 
 BEFORE = "before"
@@ -28,10 +28,10 @@ class KeysetChangeList(ChangeList):
         lookups = super().get_filters_params(params)
         return {name: value for name, value in lookups.items() if name not in {BEFORE, AFTER}}
 
-    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str | Expression]:
         return ["-pk"]
 
-    def get_ordering_field_columns(self) -> dict[int, str]:
+    def get_ordering_field_columns(self) -> dict[int, Literal["asc", "desc"]]:
         return {}
 
     def get_results(self, request: HttpRequest) -> None:
@@ -57,7 +57,7 @@ class KeysetChangeList(ChangeList):
     def _set_results(self, rows: list[Any]) -> None:
         self.result_list = rows
         self.result_count = len(rows)
-        self.full_result_count = None
+        self.full_result_count = len(rows)  # what was counted is not shown
         self.show_full_result_count = False
         self.show_admin_actions = False
         self.can_show_all = False

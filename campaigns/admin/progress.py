@@ -81,9 +81,7 @@ def _parts(campaign: Campaign, figures: Figures) -> list[Part]:
         width = 100 * number / whole
         url = log_url(campaign__id__exact=campaign.pk, status__exact=status)
         # Formatted here: in Russian a template would write a comma into the SVG.
-        parts.append(
-            Part(status, str(status.label), TONES[status], number, url, f"{offset:.3f}", f"{width:.3f}")
-        )
+        parts.append(Part(status, str(status.label), TONES[status], number, url, f"{offset:.3f}", f"{width:.3f}"))
         offset += width
     return parts
 

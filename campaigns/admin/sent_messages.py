@@ -112,6 +112,10 @@ class SentMessageAdmin(ReadOnlyAdmin):
 
     # --- the list ------------------------------------------------------------------------------------------
 
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """The gateway is worth a column only where there are several."""
+        return self.list_display if len(list(gateways)) > 1 else self.list_display[:-1]
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
         return KeysetChangeList
 

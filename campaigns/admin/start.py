@@ -59,7 +59,7 @@ def _campaigns() -> tuple[list[Any], list[Any]]:
     active: list[Any] = list(campaigns.filter(going_on)[:NOW_SHOWN])
     latest: list[Any] = list(campaigns.exclude(going_on)[:LATEST])
     both = [*active, *latest]
-    figures = many_campaign_figures([c.pk for c in both], {c.pk: c.audience for c in both})
+    figures = many_campaign_figures(campaign.pk for campaign in both)
     for campaign in both:
         campaign.figures = figures[campaign.pk]
     return active, latest
@@ -73,7 +73,7 @@ def _steps(draft: Campaign | None) -> list[Step]:
             _("Import your contacts"),
             _("A CSV or Excel file with phone numbers. You see what is in it before anything is stored."),
             _("Import contacts"),
-            _first_url("campaigns_contactimport_add", "campaigns_contact_add"),
+            reverse("admin:campaigns_contactimport_add"),
             is_done=has_contacts,
             is_next=not has_contacts,
         ),
@@ -96,15 +96,3 @@ def _steps(draft: Campaign | None) -> list[Step]:
             is_next=has_contacts and draft is not None,
         ),
     ]
-
-
-def _first_url(*names: str) -> str:
-    """The first of these pages of the admin that is there."""
-    from django.urls import NoReverseMatch
-
-    for name in names:
-        try:
-            return reverse(f"admin:{name}")
-        except NoReverseMatch:
-            continue
-    return ""

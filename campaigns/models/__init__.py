@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .audit import AuditEvent
-from .campaigns import EDITABLE, ENDED, RUNNING, Campaign, CampaignKind, CampaignStatus
+from .campaigns import EDITABLE, ENDED, MARKETING_WINDOW, RUNNING, Campaign, CampaignKind, CampaignStatus
 from .contacts import Consent, Contact, ContactGroup, OptOut, OptOutSource
 from .gateways import GatewayState, Heartbeat
 from .imports import ContactImport, ContactImportRow, ImportStatus, RowKind
@@ -31,6 +31,7 @@ __all__ = [
     "CANCELLABLE",
     "EDITABLE",
     "ENDED",
+    "MARKETING_WINDOW",
     "PENDING",
     "RUNNING",
     "TAKEN",

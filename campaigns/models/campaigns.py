@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import time
+
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
@@ -35,6 +37,10 @@ class CampaignKind(models.TextChoices):
 
     SERVICE = "service", _("service")
     MARKETING = "marketing", _("marketing")
+
+
+#: The hours that a marketing campaign gets unless others are given.
+MARKETING_WINDOW = (time(9), time(21))
 
 
 class Campaign(models.Model):

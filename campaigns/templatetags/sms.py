@@ -43,9 +43,7 @@ def notices(context: dict[str, Any]) -> dict[str, Any]:
     if user is not None and user.is_authenticated and user.is_staff:
         found += _gateway_notices()
         if not workers_alive():
-            found.append(
-                Notice("bad", _("No worker is running: messages are kept and wait until one is started."))
-            )
+            found.append(Notice("bad", _("No worker is running: messages are kept and wait until one is started.")))
     return {"notices": found}
 
 

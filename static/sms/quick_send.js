@@ -3,7 +3,7 @@
 {
     const hint = document.getElementById("number-hint");
     const field = document.getElementById("id_phone");
-    field.insertAdjacentElement("afterend", hint);
+    field.closest(".form-row").append(hint);
     let timer = 0;
     const ask = async () => {
         const typed = field.value.trim();

@@ -10,11 +10,8 @@ from django.core.management import BaseCommand, CommandError
 from django.db import transaction
 
 from campaigns import audit
-from campaigns.models import Campaign, CampaignKind, ContactGroup
+from campaigns.models import MARKETING_WINDOW, Campaign, CampaignKind, ContactGroup
 from campaigns.preflight import check_body, gateway_problems
-
-#: What marketing campaigns get unless another window is given.
-MARKETING_WINDOW = (time(9), time(21))
 
 
 def read_window(text: str) -> tuple[time, time]:
