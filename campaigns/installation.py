@@ -6,8 +6,9 @@ import secrets
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.core.management import call_command
-from django.db import transaction
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, transaction
+from django.utils.translation import gettext as _
 
 from sms_backends import gateways
 
@@ -24,8 +25,11 @@ class Administrator:
 
 
 def prepare_database() -> None:
-    """Apply all migrations. Idempotent; asks nothing."""
-    call_command("migrate", interactive=False, verbosity=0)
+    """Apply all migrations. Idempotent; asks nothing. Raises CommandError when the database does not answer."""
+    try:
+        call_command("migrate", interactive=False, verbosity=0)
+    except OperationalError as error:
+        raise CommandError(_("The database cannot be used: %(error)s") % {"error": str(error).strip()}) from error
 
 
 def create_first_administrator() -> Administrator | None:
@@ -40,7 +44,7 @@ def create_first_administrator() -> Administrator | None:
             return None
         given = wanted["password"]
         generated = None if given and not is_well_known(given) else secrets.token_urlsafe(12)
-        user, _ = User.objects.get_or_create(username=wanted["username"], defaults={"email": wanted["email"]})
+        user, _created = User.objects.get_or_create(username=wanted["username"], defaults={"email": wanted["email"]})
         user.is_staff = user.is_superuser = user.is_active = True
         user.set_password(generated or given)
         user.save()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -52,6 +52,12 @@ class Environment:
     def words(self, name: str, default: list[str] | None = None) -> list[str]:
         """A list written with commas."""
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or list(default or [])
+
+    def choice(self, name: str, default: str, choices: Collection[str], *, example: str) -> str:
+        value = self.text(name, default)
+        if value not in choices:
+            raise ImproperlyConfigured(f"{name} must be {example}, not {value!r}.")
+        return value
 
     def json_object(self, name: str) -> dict[str, Any]:
         value = self.text(name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import zoneinfo
 from pathlib import Path
 from typing import Any
 
@@ -175,10 +176,12 @@ FIRST_ADMINISTRATOR = {
     "email": env.text("DJANGO_SUPERUSER_EMAIL"),
 }
 
-LANGUAGE_CODE = env.text("DJANGO_LANGUAGE_CODE", "en")
 LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
+LANGUAGE_CODE = env.choice("DJANGO_LANGUAGE_CODE", "en", dict(LANGUAGES), example="en or ru")
 LOCALE_PATHS = [BASE_DIR / "locale"]
-TIME_ZONE = env.text("DJANGO_TIME_ZONE", "UTC")
+TIME_ZONE = env.choice(
+    "DJANGO_TIME_ZONE", "UTC", zoneinfo.available_timezones(), example="a time zone such as Europe/Moscow"
+)
 USE_I18N = True
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
@@ -205,6 +208,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 # --- Logging -----------------------------------------------------------------------------------------------
 # To stderr. Neither phone numbers nor texts are ever logged.
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -215,7 +219,10 @@ LOGGING: dict[str, Any] = {
         }
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.text("DJANGO_LOG_LEVEL", "INFO").upper()},
+    "root": {
+        "handlers": ["stderr"],
+        "level": env.choice("DJANGO_LOG_LEVEL", "INFO", LOG_LEVELS, example="DEBUG, INFO, WARNING or ERROR"),
+    },
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django-q": {"level": "WARNING"},  # at INFO: several lines for each task

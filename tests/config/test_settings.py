@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from campaigns.safety import refuse_unsafe_defaults
 from config.settings import DEFAULT_SECRET_KEY
-from tests.processes import BASE_DIR, clean_environment, manage
+from tests.processes import BASE_DIR, clean_environment, free_port, manage
 
 
 def read_settings(expression: str, **variables: str) -> Any:
@@ -101,10 +101,26 @@ def _names_in(file: Path) -> set[str]:
     return set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', text)) | set(re.findall(r'"(SMSC_[A-Z]+)"', text))
 
 
-def test_an_unreadable_value_is_one_sentence_without_a_traceback() -> None:
-    done = manage("check", SMS_WORKERS="many")
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("SMS_WORKERS", "many", "a whole number"),
+        ("DJANGO_TIME_ZONE", "Moscow", "a time zone such as Europe/Moscow"),
+        ("DJANGO_LANGUAGE_CODE", "klingon", "en or ru"),
+        ("DJANGO_LOG_LEVEL", "loud", "DEBUG, INFO, WARNING or ERROR"),
+    ],
+)
+def test_an_unreadable_value_is_one_sentence_without_a_traceback(name: str, value: str, wanted: str) -> None:
+    done = manage("check", **{name: value})
     assert done.returncode == 1
-    assert done.stderr.strip() == "Error: SMS_WORKERS must be a whole number, not 'many'."
+    assert done.stderr.strip() == f"Error: {name} must be {wanted}, not {value!r}."
+
+
+def test_a_database_that_does_not_answer_is_one_sentence_too() -> None:
+    done = manage("run", DJANGO_DEBUG="1", DATABASE_URL=f"postgres://sms:x@127.0.0.1:{free_port()}/sms")
+    assert done.returncode == 1
+    assert "The database cannot be used: connection failed" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 class TestDefaultSecrets:
