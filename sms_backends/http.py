@@ -315,11 +315,9 @@ class _ConnectionMixin:
         return idle < MAX_IDLE_SECONDS and super().is_connected  # type: ignore[misc]
 
     def send(self, data: Any) -> None:
-        exchange = _current.get()
-        exchange.remaining()
         if self.sock is None:
             self.connect()
-        exchange.begun = True
+        _current.get().begun = True
         super().send(data)  # type: ignore[misc]
 
     def getresponse(self) -> Any:

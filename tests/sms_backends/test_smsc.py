@@ -376,14 +376,22 @@ def test_after_a_failure_of_one_request_alone_the_rest_is_offered(smsc: FakeSmsc
     assert [result.outcome for result in results] == [Outcome.REJECTED, Outcome.ACCEPTED]
 
 
-def test_requests_of_one_call_share_its_time(smsc: FakeSmsc, make: Make) -> None:
-    smsc.fault("slow", seconds=0.4)
-    results = make(SMSC_MAX_RECIPIENTS=1, SMSC_TIMEOUT=1).send_sms([f"+7999123{n:04}" for n in range(6)], "Hello")
-    offered = smsc.requests()
-    assert offered < 6
+def test_no_request_of_a_call_is_begun_without_time_enough_for_it(smsc: FakeSmsc, make: Make) -> None:
+    smsc.fault("slow", seconds=0.6)
+    results = make(SMSC_MAX_RECIPIENTS=1, SMSC_TIMEOUT=1).send_sms([ONE, TWO, THREE], "Hello")
     assert results[0].accepted
-    assert all(result.outcome is Outcome.REJECTED for result in results[offered:])
-    assert all(result.error and not result.error.permanent for result in results[offered:])
+    assert [result.outcome for result in results[1:]] == [Outcome.REJECTED] * 2
+    assert all(isinstance(result.error, ThrottledError) for result in results[1:])
+    assert taken(smsc) == [(ONE, "Hello")]
+
+
+@pytest.mark.parametrize("status", [201, 400, 403, 404])
+def test_a_good_answer_under_an_undocumented_status_is_unknown(smsc: FakeSmsc, make: Make, status: int) -> None:
+    smsc.fault("http", status=status, body='{"id": "ref", "cnt": 1}')
+    (result,) = make().send_sms([ONE], "Hello", reference="ref")
+    assert result.outcome is Outcome.UNKNOWN
+    assert result.error is not None
+    assert result.error.provider_code == str(status)
 
 
 # --- options -----------------------------------------------------------------------------------------------------

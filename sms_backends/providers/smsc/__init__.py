@@ -208,8 +208,9 @@ class SmsBackend(BaseSmsBackend):
         """
         Send different texts, in one request where reference, sender and validity agree.
 
-        All requests of a call share one deadline (SMSC_TIMEOUT). After an error that concerns more than its own
-        request, the others are not offered: they come back rejected, provably not taken.
+        All requests of a call share one deadline (SMSC_TIMEOUT), and none is begun with less than half of it left.
+        After an error that concerns more than its own request, the others are not offered: they come back rejected,
+        provably not taken.
         """
         recipients = [Recipient(number, message) for message in messages for number in message.phone_numbers]
         requests = divide(
@@ -220,7 +221,7 @@ class SmsBackend(BaseSmsBackend):
         deadline = time.monotonic() + self._timeout
         stopped_by: SmsError | None = None
         for request in requests:
-            if stopped_by is None and time.monotonic() >= deadline:
+            if stopped_by is None and deadline - time.monotonic() < self._timeout / 2:
                 stopped_by = ThrottledError("Not offered: the time of this call was used up.", retry_after=1)
             if stopped_by is not None:
                 request.settle(Outcome.REJECTED, stopped_by)
