@@ -180,8 +180,9 @@ class ContactAdmin(NumberSearchMixin, BaseAdmin):
                 % {"count": count(selection.count)},
             )
         note = _t("Chosen from the list of contacts")
-        for number in selection.rows.values_list("phone_number", flat=True):
-            record_opt_out(str(number), source=OptOutSource.OPERATOR, note=note, actor=acting_user(request))
+        for contact in selection.rows.only("phone_number").iterator():
+            number = contact.phone_number.as_e164
+            record_opt_out(number, source=OptOutSource.OPERATOR, note=note, actor=acting_user(request))
         self.message_user(request, _t("%(people)s: opted out.") % {"people": people(selection.count)}, messages.SUCCESS)
         return None
 

@@ -33,7 +33,7 @@ from campaigns.reports import workers_alive
 from campaigns.wakeups import wake
 
 from .base import BaseAdmin, acting_user
-from .display import count
+from .display import count, moment
 from .import_rows import rows_of, shown, tabs_of
 
 #: So long a request works at a file itself; what is left then is a worker's. Small files need no worker at all.
@@ -112,11 +112,18 @@ class UploadForm(forms.Form):
 class ContactImportAdmin(BaseAdmin):
     """Files that were uploaded, with what became of each of their rows."""
 
-    list_display = ("file_name", "state", "created_at", "created_by", *(
-        f"{kind}_rows" for kind in ("new", "changed", "unchanged", "duplicate", "bad")
-    ))  # fmt: skip
+    list_display = (
+        "file_name",
+        "state",
+        "uploaded",
+        "created_by",
+        "new_rows",
+        "changed_rows",
+        "unchanged_rows",
+        "duplicate_rows",
+        "bad_rows",
+    )
     list_select_related = ("created_by",)
-    list_filter = ("status",)
     search_fields = ("file_name",)
     search_help_text = _("A part of the file name.")
     actions = None
@@ -162,6 +169,10 @@ class ContactImportAdmin(BaseAdmin):
     @admin.display(description=_("status"), ordering="status")
     def state(self, contact_import: ContactImport) -> SafeString:
         return state_pill(contact_import)
+
+    @admin.display(description=_("uploaded"), ordering="created_at")
+    def uploaded(self, contact_import: ContactImport) -> str | SafeString:
+        return moment(contact_import.created_at)
 
     @admin.display(description=_("new"), ordering="new_count")
     def new_rows(self, contact_import: ContactImport) -> str:

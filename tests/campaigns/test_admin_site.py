@@ -1,0 +1,194 @@
+"""What holds on every page: navigation by task, what must be known, the policy, the reader's zone and language."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+from django.utils import timezone
+
+from campaigns import lifecycle
+from campaigns.gateway_control import pause_gateway, resume_gateway
+from campaigns.middleware import CONTENT_SECURITY_POLICY
+from campaigns.models import Heartbeat
+from tests.campaigns.building import launched, make_campaign, make_contact, make_message, number
+from tests.campaigns.screens import VIEW_ALL, campaign_url, message_url, sign_in, sign_in_superuser, text_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
+
+START = "/admin/"
+
+
+def lists() -> list[str]:
+    """The list of every model that is in the admin."""
+    return [
+        reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist") for model in admin.site._registry
+    ]
+
+
+@pytest.mark.parametrize("url", lists())
+def test_every_list_opens_empty_with_a_sentence_that_says_what_comes_next(client, url):
+    sign_in_superuser(client)
+    response = client.get(url, {"q": ""} if "gatewaystate" not in url else {})
+    assert response.status_code == 200
+    assert "There is nothing here yet." not in text_of(response)
+
+
+@pytest.mark.parametrize("url", lists())
+def test_every_list_is_searched_without_an_error(client, url):
+    sign_in_superuser(client)
+    for term in ("Anna", "8 912 345 67 89", "+7 9", "%"):
+        assert client.get(url, {"q": term}).status_code == 200
+
+
+@pytest.mark.parametrize("url", [*lists(), START, "/", "/admin/password_change/"])
+def test_nobody_gets_in_without_signing_in(client, url):
+    assert client.get(url).status_code == 302
+    assert client.get(url).url.startswith("/admin/login/")
+
+
+@pytest.mark.parametrize("url", lists())
+def test_staff_see_no_list_without_the_permission(client, url):
+    sign_in(client)
+    assert client.get(url).status_code == 403
+
+
+def test_the_navigation_is_by_task_and_shows_only_what_one_may_see(client):
+    sign_in_superuser(client)
+    titles = [str(section["name"]) for section in client.get(START).context["available_apps"]]
+    assert titles == ["Campaigns", "Contacts", "Delivery log", "Providers", "System"]
+    client.logout()
+    sign_in(client, "view_contact", "view_sentmessage")
+    sections = client.get(START).context["available_apps"]
+    assert [str(section["name"]) for section in sections] == ["Contacts", "Delivery log"]
+
+
+def test_every_model_of_the_admin_is_in_the_navigation(client):
+    sign_in_superuser(client)
+    sections = client.get(START).context["available_apps"]
+    shown = {model["object_name"] for section in sections for model in section["models"]}
+    assert shown == {model.__name__ for model in admin.site._registry}
+
+
+def test_the_pages_of_apps_lead_to_the_start_page(client):
+    sign_in_superuser(client)
+    assert client.get("/admin/campaigns/").url == START
+    assert client.get("/admin/nothing/").status_code == 404
+
+
+def test_an_empty_installation_leads_the_way_step_by_step(client):
+    sign_in_superuser(client)
+    next_steps = []
+    for do in (lambda: None, lambda: make_contact(number(1)), make_campaign):
+        do()
+        steps = client.get(START).context["start"].steps
+        next_steps.append([step.number for step in steps if step.is_next])
+    assert next_steps == [[1], [2], [3]]
+    assert "Import contacts" in text_of(client.get(START))
+
+
+def test_after_the_first_campaign_the_start_page_tells_what_is_going_on(client):
+    sign_in_superuser(client)
+    campaign = launched(contacts=2, name="Spring")
+    make_campaign(name="Next idea")
+    page = text_of(client.get(START))
+    assert "Three steps" not in page
+    assert "Spring sending 0 of 2 messages" in page
+    assert "Next idea draft" in page
+    lifecycle.pause(campaign, actor=None, reason="no money left", by_engine=True)
+    assert "no money left" in text_of(client.get(START))
+
+
+def test_the_start_page_takes_the_same_queries_for_one_campaign_and_for_many(client, django_assert_num_queries):
+    sign_in_superuser(client)
+    group = launched(contacts=1).include_groups.get()
+    client.get(START)
+    # session, user, going on, latest, figures, gateways, paused gateways, heartbeat
+    with django_assert_num_queries(8):
+        client.get(START)
+    for n in range(6):
+        make_campaign(name=f"Draft {n}")
+        lifecycle.launch(make_campaign(group, name=f"Sale {n}"), actor=None)
+    with django_assert_num_queries(8):
+        client.get(START)
+
+
+def test_while_a_pretending_backend_is_all_there_is_every_page_says_that_nothing_is_sent(client, settings):
+    words = "nothing is really sent"
+    assert words in text_of(client.get("/admin/login/"))
+    sign_in_superuser(client)
+    for url in (START, "/", "/admin/campaigns/contact/", "/admin/password_change/"):
+        assert words in text_of(client.get(url))
+    settings.SMS_SETTINGS = {"BACKEND": "tests.campaigns.providers.SameText", "OPTIONS": {}}
+    for url in (START, "/"):
+        assert words not in text_of(client.get(url))
+
+
+def test_a_paused_gateway_is_on_every_page_with_the_providers_words_but_not_on_the_sign_in_page(client):
+    pause_gateway("default", reason="no_funds", text="not enough funds (code 3)")
+    assert "not enough funds" not in text_of(client.get("/admin/login/"))
+    sign_in_superuser(client)
+    for url in (START, "/", "/admin/campaigns/contact/"):
+        assert "is paused; its messages wait. not enough funds (code 3)" in text_of(client.get(url))
+    resume_gateway("default", actor=None)
+    assert "its messages wait" not in text_of(client.get(START))
+
+
+def test_when_no_worker_is_alive_every_page_says_so(client):
+    sign_in_superuser(client)
+    assert "No worker is running" in text_of(client.get(START))
+    beat = Heartbeat.objects.create(name="worker", at=timezone.now())
+    assert "No worker is running" not in text_of(client.get(START))
+    beat.at = timezone.now() - timedelta(minutes=10)
+    beat.save()
+    assert "No worker is running" in text_of(client.get("/"))
+
+
+def test_every_answer_carries_the_policy_and_no_page_has_script_or_style_within(client):
+    sign_in_superuser(client)
+    campaign = launched(contacts=1)
+    pages = [
+        "/",
+        START,
+        "/admin/campaigns/contact/add/",
+        "/admin/campaigns/campaign/add/",
+        campaign_url(campaign),
+        campaign_url(make_campaign(), "launch"),
+        message_url(make_message(number(5))),
+        *lists(),
+    ]
+    for url in pages:
+        response = client.get(url)
+        assert response.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+        page = response.content.decode()
+        assert "<style" not in page, url
+        assert "<script>" not in page, url
+        assert " style=" not in page, url
+        assert " onclick=" not in page, url
+
+
+def test_times_are_in_the_users_zone_and_name_it(client):
+    make_message(created_at=datetime(2026, 5, 1, 20, 30, tzinfo=UTC))
+    sign_in(client, *VIEW_ALL, time_zone="Asia/Yekaterinburg")
+    page = text_of(client.get("/admin/campaigns/sentmessage/"))
+    assert "2 May 2026, 01:30 +05" in page
+    assert "Times are shown in the time zone Asia/Yekaterinburg." in page
+
+
+def test_one_users_zone_and_language_do_not_stay_for_the_next(client):
+    user = sign_in(client, *VIEW_ALL, time_zone="Asia/Yekaterinburg", language="ru")
+    response = client.get(START)
+    assert response.headers["Content-Language"] == "ru"
+    assert 'lang="ru"' in response.content.decode()
+    user.time_zone = user.language = ""
+    user.save()
+    response = client.get(START)
+    assert 'lang="en"' in response.content.decode()
+    assert "time zone UTC" in text_of(response)
+
+
+def test_a_zone_that_is_none_shows_the_installations(client):
+    sign_in(client, time_zone="Mars/Olympus")
+    assert "time zone UTC" in text_of(client.get(START))
