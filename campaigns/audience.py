@@ -31,11 +31,13 @@ _COLUMNS = (
 )
 
 
-#: Why the installation's own guard refuses a number -> why we left it out.
-_REFUSED = {
-    Reason.INVALID_NUMBER: SuppressionReason.INVALID_NUMBER,
-    Reason.COUNTRY_NOT_ENABLED: SuppressionReason.COUNTRY_NOT_ENABLED,
-}
+def suppression_reason(refusal: RecipientRejectedError) -> SuppressionReason:
+    """Why we leave somebody out whose number the installation's own guard refuses."""
+    reasons = {
+        Reason.INVALID_NUMBER: SuppressionReason.INVALID_NUMBER,
+        Reason.COUNTRY_NOT_ENABLED: SuppressionReason.COUNTRY_NOT_ENABLED,
+    }
+    return reasons.get(refusal.reason, SuppressionReason.NOT_ALLOWED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +126,8 @@ def _plan_one(row: tuple[Any, ...], template: Template, left_out: _LeftOut) -> P
     elif not body.strip():
         reason = SuppressionReason.EMPTY_TEXT
     elif number in left_out.refused:
-        error = left_out.refused[number]
-        reason, reason_text = _REFUSED.get(error.reason, SuppressionReason.NOT_ALLOWED), str(error)
+        refusal = left_out.refused[number]
+        reason, reason_text = suppression_reason(refusal), str(refusal)
     return Planned(
         contact_id=pk,
         phone_number=number,

@@ -16,7 +16,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -107,6 +106,8 @@ def launch(campaign: Campaign, *, actor: User | None) -> bool:
     checked = _refuse_problems(campaign)
     with transaction.atomic():
         locked = _check_and_lock(checked)
+        if locked.status == CampaignStatus.CANCELLED:
+            raise LifecycleError(_("The campaign is cancelled; it cannot be sent."))
         if locked.status not in EDITABLE:
             return False
         _start(locked, actor)
@@ -168,14 +169,24 @@ def unschedule(campaign: Campaign, *, actor: User | None) -> None:
 
 
 def start_due(campaign: Campaign) -> None:
-    """Start a scheduled campaign whose time has come; one that cannot be sent is paused with the reason."""
-    try:
-        launch(campaign, actor=None)
-    except LaunchRefused as refused:
-        with transaction.atomic():
-            locked = _locked(campaign)
-            if locked.status == CampaignStatus.SCHEDULED:
-                _pause(locked, actor=None, reason=str(refused), by_engine=True)
+    """
+    Start a scheduled campaign whose time has come; one that cannot be sent is paused with the reason.
+
+    Does nothing if an operator has changed his mind meanwhile: unscheduled it, or chosen a later time.
+    """
+    problems = launch_problems(campaign, *group_ids(campaign))
+    with transaction.atomic():
+        locked = _locked(campaign)
+        at = locked.scheduled_at
+        if locked.status != CampaignStatus.SCHEDULED or at is None or at > timezone.now():
+            return
+        if locked.updated_at != campaign.updated_at:
+            return  # the checks were of another text; the next minute sees the new one
+        if problems:
+            _pause(locked, actor=None, reason=" ".join(problems), by_engine=True)
+            return
+        _start(locked, None)
+        audit.record("launch", campaign=locked, subject=locked.name)
 
 
 def pause(campaign: Campaign, *, actor: User | None, reason: str = "", by_engine: bool = False) -> None:
@@ -242,7 +253,12 @@ def cancel_waiting(campaign: Campaign) -> int:
         waiting = SentMessage.objects.filter(campaign=campaign, status__in=CANCELLABLE)
         ids = list(waiting.values_list("pk", flat=True)[:CANCEL_CHUNK])
         changed = SentMessage.objects.filter(pk__in=ids, status__in=CANCELLABLE).update(
-            status=MessageStatus.CANCELLED, claim_token="", lease_expires_at=None, status_at=timezone.now()
+            status=MessageStatus.CANCELLED,
+            reason="",
+            reason_text="",
+            claim_token="",
+            lease_expires_at=None,
+            status_at=timezone.now(),
         )
         total += changed
         if not changed:
@@ -258,14 +274,32 @@ def finish_freezing(locked: Campaign) -> None:
 
 def complete_if_done(campaign_id: int) -> bool:
     """Completed means that nothing is queued, claimed or being handed over."""
-    pending = SentMessage.objects.filter(campaign=OuterRef("pk"), status__in=PENDING)
+    sending = Campaign.objects.filter(pk=campaign_id, status=CampaignStatus.SENDING)
+    pending = SentMessage.objects.filter(campaign=campaign_id, status__in=PENDING)
+    if pending.exists():
+        return False
     with transaction.atomic():
-        done = Campaign.objects.filter(~Exists(pending), pk=campaign_id, status=CampaignStatus.SENDING).update(
-            status=CampaignStatus.COMPLETED, ended_at=timezone.now(), updated_at=timezone.now()
-        )
-        if done:
-            audit.record("completed", campaign=Campaign.objects.get(pk=campaign_id))
-    return bool(done)
+        # Locked first and looked at in a statement of its own: a message that is put back into the queue at this very
+        # moment holds the same lock, and must be seen.
+        locked = sending.select_for_update().first()
+        if locked is None or pending.exists():
+            return False
+        locked.status, locked.ended_at = CampaignStatus.COMPLETED, timezone.now()
+        locked.save()
+        audit.record("completed", campaign=locked, subject=locked.name)
+    return True
+
+
+def reopen_if_waiting(campaign: Campaign) -> bool:
+    """Let a completed campaign run that has waiting messages all the same, whatever put them there."""
+    with transaction.atomic():
+        locked = _locked(campaign)
+        waiting = SentMessage.objects.filter(campaign=locked, status__in=PENDING).exists()
+        if locked.status != CampaignStatus.COMPLETED or not waiting:
+            return False
+        run_again(locked)
+        audit.record("reopened", campaign=locked, subject=locked.name)
+    return True
 
 
 def run_again(locked: Campaign) -> None:

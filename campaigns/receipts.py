@@ -31,6 +31,8 @@ from .models import (
     UnmatchedReceipt,
     may_become,
 )
+from .sending.record import note_sent_twice
+from .storable import storable_json, storable_text
 
 #: What a provider's word makes of a message. An unmapped one changes nothing.
 MEANING = {
@@ -63,16 +65,16 @@ def apply(gateway: str, receipt: DeliveryReceipt) -> bool:
             return False
         message = SentMessage.objects.select_for_update().get(pk=attempt.message_id)
         if _keep_event(message, receipt):
-            _move(message, receipt)
-    if receipt.account_level:
-        reason = str(receipt.reason or Reason.UNKNOWN)
-        pause_gateway(gateway, reason=reason, text=receipt.provider_text or receipt.provider_status)
+            _move(message, attempt, receipt)
+            if receipt.account_level:
+                reason = str(receipt.reason or Reason.UNKNOWN)
+                pause_gateway(gateway, reason=reason, text=receipt.provider_text or receipt.provider_status)
     return True
 
 
 def _attempt_of(gateway: str, receipt: DeliveryReceipt) -> Attempt | None:
     """The attempt that this receipt speaks of: several recipients may share one id, so the number decides."""
-    ids = [known for known in (receipt.provider_message_id, receipt.reference) if known]
+    ids = [storable_text(known, 100) for known in (receipt.provider_message_id, receipt.reference) if known]
     if not ids:
         return None
     number = canonical_of(receipt.phone_number)
@@ -111,18 +113,25 @@ def _fingerprint(receipt: DeliveryReceipt) -> str:
     return hashlib.sha256("\x1f".join(map(str, facts)).encode()).hexdigest()
 
 
-def _move(message: SentMessage, receipt: DeliveryReceipt) -> None:
+def _move(message: SentMessage, attempt: Attempt, receipt: DeliveryReceipt) -> None:
     target = MEANING.get(receipt.status)
-    if target is None or message.status not in may_become(target):
+    if target is None:
+        return
+    if target != MessageStatus.REJECTED:
+        note_sent_twice(message, attempt)
+    negative = target not in {MessageStatus.SENT, MessageStatus.DELIVERED}
+    offered_again = message.reference != attempt.reference
+    if message.status not in may_become(target) or (negative and offered_again):
+        # A later attempt decides whether the text arrives. What happened to an earlier one is kept as an event.
+        message.save(update_fields=["sent_twice"])
         return
     message.status = target
     message.status_at = timezone.now()
     message.sent_at = message.sent_at or receipt.at or timezone.now()
-    message.provider_message_id = message.provider_message_id or receipt.provider_message_id
+    message.provider_message_id = message.provider_message_id or storable_text(receipt.provider_message_id, 100)
     message.claim_token, message.lease_expires_at, message.not_before = "", None, None
-    negative = target not in {MessageStatus.SENT, MessageStatus.DELIVERED}
     message.reason = str(receipt.reason or Reason.UNKNOWN) if negative else ""
-    message.reason_text = (receipt.provider_text or receipt.provider_status) if negative else ""
+    message.reason_text = storable_text(receipt.provider_text or receipt.provider_status) if negative else ""
     if target != MessageStatus.SENT:
         message.next_poll_at = None
     message.save()
@@ -130,7 +139,7 @@ def _move(message: SentMessage, receipt: DeliveryReceipt) -> None:
 
 def as_payload(receipt: DeliveryReceipt) -> dict[str, Any]:
     """A receipt as it is stored."""
-    return {
+    payload = {
         "provider_message_id": receipt.provider_message_id,
         "phone_number": receipt.phone_number,
         "status": str(receipt.status),
@@ -143,6 +152,7 @@ def as_payload(receipt: DeliveryReceipt) -> dict[str, Any]:
         "account_level": receipt.account_level,
         "raw": receipt.raw,
     }
+    return {name: storable_json(value) for name, value in payload.items()}
 
 
 def from_payload(payload: dict[str, Any]) -> DeliveryReceipt:
@@ -161,8 +171,8 @@ def from_payload(payload: dict[str, Any]) -> DeliveryReceipt:
 def _keep(gateway: str, receipt: DeliveryReceipt) -> None:
     UnmatchedReceipt.objects.create(
         gateway=gateway,
-        provider_message_id=receipt.provider_message_id[:100],
-        phone_number=receipt.phone_number[:32],
+        provider_message_id=storable_text(receipt.provider_message_id, 100),
+        phone_number=storable_text(receipt.phone_number, 32),
         payload=as_payload(receipt),
         next_try_at=timezone.now() + timedelta(seconds=RETRY_SECONDS[0]),
     )
@@ -175,8 +185,9 @@ def match_early_receipts(gateway: str, provider_ids: Iterable[str]) -> int:
 
 
 def match_due_receipts(now: datetime) -> int:
-    """Try again the kept receipts whose time has come."""
-    return sum(_try_again(unmatched) for unmatched in UnmatchedReceipt.objects.filter(next_try_at__lte=now)[:1000])
+    """Try again the kept receipts whose time has come, the longest waiting first."""
+    due = UnmatchedReceipt.objects.filter(next_try_at__lte=now).order_by("next_try_at", "pk")[:1000]
+    return sum(_try_again(unmatched) for unmatched in due)
 
 
 def _try_again(unmatched: UnmatchedReceipt) -> bool:

@@ -12,6 +12,7 @@ from sms_backends import IncomingSms
 from sms_backends.phone_numbers import InvalidPhoneNumber, parse
 
 from .models import Contact, InboundMessage
+from .storable import storable_json, storable_text
 
 
 def receive(gateway: str, messages: Sequence[IncomingSms]) -> int:
@@ -26,12 +27,12 @@ def _store(gateway: str, message: IncomingSms) -> bool:
         fingerprint=_fingerprint(gateway, message),
         defaults={
             "gateway": gateway,
-            "phone_number": number[:32],
-            "to": message.to[:32],
-            "text": message.text,
+            "phone_number": storable_text(number, 32),
+            "to": storable_text(message.to, 32),
+            "text": storable_text(message.text),
             "contact": Contact.objects.filter(phone_number=number).first() if number.startswith("+") else None,
-            "provider_message_id": message.provider_message_id[:100],
-            "raw": message.raw or {},
+            "provider_message_id": storable_text(message.provider_message_id, 100),
+            "raw": storable_json(message.raw or {}),
             "received_at": message.at or timezone.now(),
         },
     )
@@ -50,4 +51,4 @@ def _fingerprint(gateway: str, message: IncomingSms) -> str:
     """The provider's id where there is one; else the words, the two numbers and the time say whether it is the same."""
     at = message.at.isoformat() if message.at else ""
     facts = (gateway, message.phone_number, message.to, message.provider_message_id, at, message.text)
-    return hashlib.sha256("\x1f".join(facts).encode()).hexdigest()
+    return hashlib.sha256(storable_text("\x1f".join(facts)).encode()).hexdigest()

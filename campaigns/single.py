@@ -10,7 +10,7 @@ from sms_backends.phone_numbers import canonical, parse
 from sms_backends.segments import segment
 
 from . import audit
-from .audience import audience, opted_out_numbers
+from .audience import audience, opted_out_numbers, suppression_reason
 from .composing import Template, contact_values
 from .models import Campaign, Contact, MessageStatus, Purpose, SentMessage, SuppressionReason, User
 from .preflight import group_ids
@@ -75,7 +75,7 @@ def _why_not(phone_number: str) -> tuple[str, str]:
     if opted_out_numbers([canonical(phone_number)]):
         return SuppressionReason.OPTED_OUT, ""
     refused = refusals([phone_number]).get(phone_number)
-    return (SuppressionReason.NOT_ALLOWED, str(refused)) if refused else ("", "")
+    return (suppression_reason(refused), str(refused)) if refused else ("", "")
 
 
 def send_test(campaign: Campaign, phone_number: str, *, actor: User | None, nonce: str | None = None) -> SentMessage:

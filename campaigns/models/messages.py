@@ -58,7 +58,8 @@ TRANSITIONS: dict[MessageStatus, frozenset[MessageStatus]] = {
     S.REJECTED: frozenset({S.DELIVERED}),
     S.DELIVERED: frozenset(),
     S.FAILED: REPORTED,
-    S.SUPPRESSED: frozenset(),
+    # Suppressed at a second hand-over, after an operator's resend: the first may have been taken after all.
+    S.SUPPRESSED: REPORTED,
     S.CANCELLED: REPORTED,
 }
 

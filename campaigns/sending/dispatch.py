@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -281,20 +281,26 @@ def _react(verdict: Verdict, backend: BaseSmsBackend) -> bool:
 def _record_all(verdicts: Sequence[Verdict], backend: BaseSmsBackend) -> None:
     """Write down the answers, again and again until the database has them: only this process knows them."""
     give_up = time.monotonic() + RECORD_SECONDS
-    waiting = deque(verdicts)
+    waiting = list(verdicts)
     while waiting:
-        verdict = waiting.popleft()
-        try:
-            record_results(verdict.intent, verdict.results, poll_after=_first_poll(backend.capabilities))
-        except Exception:
-            # Whatever it is, it must not cost the other answers.
-            waiting.append(verdict)
+        failures = [(verdict, error) for verdict in waiting if (error := _record(verdict, backend)) is not None]
+        waiting = [verdict for verdict, _error in failures]
+        if waiting:
             if time.monotonic() > give_up:
-                raise
-            logger.warning("The answer to %s could not be recorded yet.", verdict.intent.reference, exc_info=True)
+                raise failures[0][1]
             connection.close_if_unusable_or_obsolete()
             time.sleep(RECORD_PAUSE)
     _match_early_receipts(verdicts, backend)
+
+
+def _record(verdict: Verdict, backend: BaseSmsBackend) -> Exception | None:
+    """None when it is written down. Whatever the failure is, it must not cost the other answers."""
+    try:
+        record_results(verdict.intent, verdict.results, poll_after=_first_poll(backend.capabilities))
+    except Exception as error:
+        logger.warning("The answer to %s could not be recorded yet.", verdict.intent.reference, exc_info=True)
+        return error
+    return None
 
 
 def _match_early_receipts(verdicts: Sequence[Verdict], backend: BaseSmsBackend) -> None:

@@ -8,27 +8,49 @@ claimed before the last chunk has committed.
 
 from __future__ import annotations
 
+import logging
 import time
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from campaigns import lifecycle
 from campaigns.audience import Planned, audience, plan
 from campaigns.composing import Template
 from campaigns.models import Campaign, CampaignStatus, MessageStatus, Purpose, SentMessage, SuppressionReason
 
+logger = logging.getLogger(__name__)
+
 CHUNK = 2000
 
 
 def freeze(campaign_id: int, *, seconds: float) -> bool:
-    """Write rows for at most about `seconds`. True when there is more to do, False when it is finished or stopped."""
+    """
+    Write rows for at most about `seconds`. True when there is more to do, False when it is finished or stopped.
+
+    What cannot be prepared at all is paused with the reason, so that nobody waits for it in vain.
+    """
     deadline = time.monotonic() + seconds
     token = Campaign.objects.values_list("launch_token", flat=True).get(pk=campaign_id)
-    while freeze_chunk(campaign_id, token):
-        if time.monotonic() > deadline:
-            return True
+    try:
+        while freeze_chunk(campaign_id, token):
+            if time.monotonic() > deadline:
+                return True
+    except (OperationalError, InterfaceError):
+        raise  # the database is away or busy: the sweeper has it tried again
+    except Exception as error:
+        logger.exception("Campaign %s could not be prepared.", campaign_id)
+        _give_up(campaign_id, error)
     return False
+
+
+def _give_up(campaign_id: int, error: Exception) -> None:
+    reason = _("The messages could not be prepared: %(error)s") % {"error": error}
+    try:
+        lifecycle.pause(Campaign.objects.get(pk=campaign_id), actor=None, reason=reason, by_engine=True)
+    except lifecycle.LifecycleError:
+        logger.info("Campaign %s has been stopped by somebody else already.", campaign_id)
 
 
 def freeze_chunk(campaign_id: int, token: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -12,21 +13,24 @@ from django.utils import timezone
 
 from campaigns import receipts
 from campaigns.models import MessageStatus, SentMessage
-from sms_backends import SmsError, gateways, get_sms_backend
+from sms_backends import gateways, get_sms_backend
 
 logger = logging.getLogger(__name__)
 
 BATCH = 100
+#: For one round of questions: far below the task queue's own limit, which would kill the sweeper.
+ROUND_SECONDS = 30.0
 #: Waits between questions about one message, in seconds; after the last one it is not asked again.
 POLL_SECONDS = (5, 15, 60, 300, 1800, 7200, 21600, 43200, 86400)
 
 
 def poll_receipts(limit: int = 5000) -> int:
     """Ask every gateway that can be asked about the messages that are due. Returns how many receipts came."""
-    return sum(_poll_gateway(alias, limit) for alias in gateways)
+    give_up = time.monotonic() + ROUND_SECONDS
+    return sum(_poll_gateway(alias, limit, give_up) for alias in gateways)
 
 
-def _poll_gateway(alias: str, limit: int) -> int:
+def _poll_gateway(alias: str, limit: int, give_up: float) -> int:
     try:
         backend = get_sms_backend(alias)
     except ImproperlyConfigured:
@@ -39,14 +43,18 @@ def _poll_gateway(alias: str, limit: int) -> int:
         due.order_by("next_poll_at").values_list("pk", "provider_message_id", "phone_number", "poll_count")[:limit]
     )
     for start in range(0, len(rows), BATCH):
+        if time.monotonic() > give_up:
+            break
         batch = rows[start : start + BATCH]
         _space_out(batch)
         try:
-            answers = backend.fetch_receipts([(provider_id, number) for _pk, provider_id, number, _n in batch])
-        except SmsError as error:
-            logger.warning("Gateway %s could not be asked for receipts: %s", alias, error)
+            found += receipts.receive(
+                alias, backend.fetch_receipts([(provider_id, number) for _pk, provider_id, number, _n in batch])
+            )
+        except Exception as error:
+            # Of whatever kind: it must not keep the other gateways from being asked.
+            logger.warning("Gateway %s could not be asked for receipts: %s", alias, type(error).__name__, exc_info=True)
             break
-        found += receipts.receive(alias, answers)
     return found
 
 

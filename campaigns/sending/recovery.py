@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from campaigns import audit
+from campaigns.audience import opted_out_numbers
 from campaigns.models import EventKind, FailureReason, MessageEvent, MessageStatus, SentMessage, User
 from campaigns.wakeups import wake
-from sms_backends import get_sms_backend
+from sms_backends import Capabilities, get_sms_backend
 
 from .requeue import requeue
 
@@ -42,7 +44,7 @@ def _mark_unknown() -> int:
             .filter(status=MessageStatus.SENDING, lease_expires_at__lte=Now())
             .values_list("pk", flat=True)[:CHUNK]
         )
-        SentMessage.objects.filter(pk__in=expired).update(
+        SentMessage.objects.filter(pk__in=expired, status=MessageStatus.SENDING).update(
             status=MessageStatus.UNKNOWN,
             reason=FailureReason.WORKER_LOST,
             reason_text="",
@@ -58,31 +60,44 @@ def _mark_unknown() -> int:
 
 def settle_time(gateway: str) -> timedelta:
     """How long the provider may still take a request after which no answer came; no resend before it is over."""
-    return timedelta(seconds=get_sms_backend(gateway).capabilities.settle_seconds)
+    try:
+        capabilities = get_sms_backend(gateway).capabilities
+    except ImproperlyConfigured:
+        capabilities = Capabilities()
+    return timedelta(seconds=capabilities.settle_seconds)
 
 
 def resend_unknown(ids: Iterable[int], *, actor: User | None) -> int:
     """
     The operator decides to send these unknown messages again, at the risk that somebody gets the text twice.
 
-    Rows that are not unknown any more, were decided upon, or became so too recently are left out. Returns how many go.
+    Left out are rows that are not unknown any more, were decided upon or became so too recently, those of people who
+    have opted out meanwhile and of cancelled campaigns: they stay unknown. Returns how many go.
     """
-    total = 0
     with transaction.atomic():
-        rows = list(SentMessage.objects.select_for_update().filter(pk__in=list(ids), status=MessageStatus.UNKNOWN))
+        rows = SentMessage.objects.select_for_update().filter(pk__in=_undecided(ids), status=MessageStatus.UNKNOWN)
         ready = [row for row in rows if row.status_at and row.status_at + settle_time(row.gateway) <= timezone.now()]
+        opted_out = opted_out_numbers({row.canonical_number for row in ready})
+        ready = [row for row in ready if row.canonical_number not in opted_out]
         requeue(ready)
-        for row in ready:
+        going = [row for row in ready if row.status == MessageStatus.QUEUED]
+        for row in going:
             row.reason = row.reason_text = ""
             row.save()
-            total += 1
         MessageEvent.objects.bulk_create(
-            [MessageEvent(message=row, kind=EventKind.RESEND, payload={"by": str(actor or "")}) for row in ready]
+            [MessageEvent(message=row, kind=EventKind.RESEND, payload={"by": str(actor or "")}) for row in going]
         )
-        if ready:
-            audit.record("resend_unknown", actor=actor, campaign=ready[0].campaign, details={"messages": total})
-            wake("send_urgent")
-    return total
+        if going:
+            audit.record("resend_unknown", actor=actor, campaign=going[0].campaign, details={"messages": len(going)})
+            wake("sweep")
+    return len(going)
+
+
+def _undecided(ids: Iterable[int]) -> list[int]:
+    wanted = list(ids)
+    left = MessageEvent.objects.filter(message__in=wanted, kind=EventKind.LEFT)
+    decided = set(left.values_list("message_id", flat=True))
+    return [pk for pk in wanted if pk not in decided]
 
 
 def leave_unknown(ids: Iterable[int], *, actor: User | None) -> int:

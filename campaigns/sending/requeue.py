@@ -27,5 +27,6 @@ def requeue(messages: Sequence[SentMessage]) -> None:
         if campaign.status == CampaignStatus.CANCELLED:
             for message in by_campaign[campaign.pk]:
                 message.status = MessageStatus.CANCELLED
+                message.reason = message.reason_text = ""
         elif campaign.status == CampaignStatus.COMPLETED:
             lifecycle.run_again(campaign)

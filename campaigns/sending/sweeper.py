@@ -27,6 +27,7 @@ def sweep() -> None:
         start_due_campaigns,
         expire_leases,
         finish_cancelled,
+        reopen_completed,
         wake_waiting,
         wake_imports,
         match_receipts,
@@ -41,7 +42,10 @@ def sweep() -> None:
 
 def start_due_campaigns() -> None:
     for campaign in Campaign.objects.filter(status=CampaignStatus.SCHEDULED, scheduled_at__lte=timezone.now()):
-        lifecycle.start_due(campaign)
+        try:
+            lifecycle.start_due(campaign)
+        except Exception:
+            logger.exception("Campaign %s could not be started; it is tried again in a minute.", campaign.pk)
 
 
 def finish_cancelled() -> None:
@@ -49,6 +53,13 @@ def finish_cancelled() -> None:
     waiting = SentMessage.objects.filter(campaign=OuterRef("pk"), status__in=CANCELLABLE)
     for campaign in Campaign.objects.filter(Exists(waiting), status=CampaignStatus.CANCELLED):
         lifecycle.cancel_waiting(campaign)
+
+
+def reopen_completed() -> None:
+    """Waiting messages are looked for in any state of campaign: nobody may wait in one that is called completed."""
+    waiting = SentMessage.objects.filter(status=MessageStatus.QUEUED, campaign__status=CampaignStatus.COMPLETED)
+    for campaign in Campaign.objects.filter(pk__in=waiting.values("campaign")):
+        lifecycle.reopen_if_waiting(campaign)
 
 
 def wake_waiting() -> None:
