@@ -57,7 +57,7 @@ def test_a_generated_password_is_shown_once_and_works(installation: Installation
 
     shown_before = installation.output.count("Password")
     installation.start()
-    wait_for(lambda: installation.output.count("Press Ctrl-C") == 2, "the second start")
+    wait_for(lambda: installation.output.count("Press Ctrl-C to stop") == 2, "the second start")
     assert installation.output.count("Password") == shown_before
     installation.stop()
 
