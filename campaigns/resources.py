@@ -250,12 +250,12 @@ class ContactResource(ModelResource):  # type: ignore[misc]
 
     @staticmethod
     def changes(current: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-        """What `values` would change in a contact that has `current`: new values by field. Nothing is ever erased."""
-        changed = {
-            name: value
-            for name, value in values.items()
-            if value and name != "attributes" and value != current.get(name)
-        }
+        """
+        What `values` (of a CleanRow: none is empty) would change in a contact that has `current`: new values by field.
+
+        Nothing is ever erased.
+        """
+        changed = {name: value for name, value in values.items() if name != "attributes" and value != current.get(name)}
         had = current.get("attributes") or {}
         merged = merged_attributes(had, values.get("attributes") or {})
         if merged != had:

@@ -233,20 +233,23 @@ def test_a_check_can_stop_anywhere_and_go_on(checked: Start, monkeypatch: pytest
 
 def test_of_two_checks_at_once_only_one_stores_rows(checked: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "CHUNK_ROWS", 10)
-    contact_import = checked(rows_of_numbers(5))
+    contact_import = checked(rows_of_numbers(15))
     ContactImport.objects.filter(pk=contact_import.pk).update(status=ImportStatus.CHECKING, cursor=0, new_count=0)
     contact_import.rows.all().delete()
     target = "campaigns.importing.checking.opted_out_numbers"
 
     def meanwhile(numbers: Iterable[str]) -> set[str]:
         monkeypatch.setattr(target, opted_out_numbers)
-        assert not importing.check(contact_import.pk)  # the other worker is faster
+        assert importing.check(contact_import.pk, seconds=0)  # the other worker is faster, and not done yet
         return opted_out_numbers(numbers)
 
     monkeypatch.setattr(target, meanwhile)
     assert not importing.check(contact_import.pk)
     contact_import.refresh_from_db()
-    assert contact_import.rows.count() == contact_import.new_count == 5
+    assert contact_import.status == ImportStatus.CHECKING
+    assert contact_import.rows.count() == contact_import.new_count == 10
+    assert not importing.check(contact_import.pk)
+    assert contact_import.rows.count() == 15
 
 
 def test_a_cancelled_import_is_not_checked_on(checked: Start) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
@@ -190,20 +191,24 @@ def test_figures_are_what_was_done_should_contacts_have_changed_since_the_check(
     assert Contact.objects.get(phone_number="+79121234502").first_name == "Vera"
 
 
+@pytest.mark.usefixtures("small_chunks")
 def test_of_two_commits_at_once_one_stops(checked: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    contact_import = checked(many_rows(5))
+    contact_import = checked(many_rows(15))
     importing.confirm(contact_import)
     original = committing._commit_chunk
 
-    def meanwhile(*args: object) -> bool:
+    def meanwhile(*args: Any) -> bool:
         monkeypatch.setattr(committing, "_commit_chunk", original)
-        assert not importing.commit(contact_import.pk)  # the other worker is faster
-        return original(*args)  # type: ignore[arg-type]
+        assert importing.commit(contact_import.pk, seconds=0)  # the other worker is faster, and not done yet
+        return original(*args)
 
     monkeypatch.setattr(committing, "_commit_chunk", meanwhile)
     assert not importing.commit(contact_import.pk)
     contact_import.refresh_from_db()
-    assert (contact_import.new_count, contact_import.unchanged_count, Contact.objects.count()) == (5, 0, 5)
+    assert contact_import.status == ImportStatus.IMPORTING
+    assert (contact_import.new_count, contact_import.unchanged_count, Contact.objects.count()) == (15, 0, 10)
+    assert not importing.commit(contact_import.pk)
+    assert Contact.objects.count() == 15
 
 
 def test_an_import_under_way_without_a_sign_of_life_is_found(checked: Start) -> None:
