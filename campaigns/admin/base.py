@@ -95,7 +95,7 @@ def why_no_number(term: str) -> str:
 
 def looks_like_number(term: str) -> bool:
     """Whether somebody seems to search for a phone number, or the beginning of one."""
-    return sum(c.isdigit() for c in term) >= LEAST_DIGITS and not any(c.isalpha() for c in term)
+    return sum(c.isdecimal() for c in term) >= LEAST_DIGITS and not any(c.isalpha() for c in term)
 
 
 def number_query(term: str, field: str = "phone_number") -> Q | None:
@@ -108,8 +108,11 @@ def number_query(term: str, field: str = "phone_number") -> Q | None:
         return Q(**{field: e164})
     if not looks_like_number(term):
         return None
-    digits = "+" + "".join(c for c in term if c.isdigit())
-    return Q(**{f"{field}__gte": digits, f"{field}__lt": digits + ":"})  # ":" comes right after "9"
+    digits = "".join(str(int(c)) for c in term if c.isdecimal())
+    query = Q(**{f"{field}__gte": f"+{digits}"})
+    if below := digits.rstrip("9"):  # +7999… ends where +8 begins: digits sort alike under every collation
+        query &= Q(**{f"{field}__lt": f"+{below[:-1]}{int(below[-1]) + 1}"})
+    return query
 
 
 class NumberSearchMixin:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -15,7 +16,7 @@ STATIC = Path(settings.BASE_DIR) / "static" / "sms"
 TEMPLATES = sorted((Path(settings.BASE_DIR) / "templates").rglob("*.html"))
 
 
-def constant(name: str) -> object:
+def constant(name: str) -> Any:
     """A constant of segments.js; what stands there is written so that it is JSON too."""
     source = (STATIC / "segments.js").read_text()
     match = re.search(rf"const {name} = (.*);", source)

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from campaigns import lifecycle
 from campaigns.models import AuditEvent, Campaign, CampaignKind, CampaignStatus, MessageStatus
+from campaigns.sending.recovery import leave_unknown
 from tests.campaigns.building import launched, make_campaign, make_group, make_message, number
 from tests.campaigns.screens import campaign_url, hidden_fields, log_url, said, sign_in, sign_in_superuser, text_of
 
@@ -21,7 +22,13 @@ ADD = "/admin/campaigns/campaign/add/"
 
 def form_of(client, campaign: Campaign | None = None, **changes) -> dict[str, object]:
     """The fields of the form as it is shown now, with these changes."""
-    fields = {"name": "Sale", "body": "Hello", "kind": "service", "gateway": "default", "_save": "Save"}
+    fields: dict[str, object] = {
+        "name": "Sale",
+        "body": "Hello",
+        "kind": "service",
+        "gateway": "default",
+        "_save": "Save",
+    }
     if campaign:
         page = client.get(campaign_url(campaign))
         fields |= {"version": hidden_fields(page)["version"], "body": campaign.body, "name": campaign.name}
@@ -133,6 +140,15 @@ def test_the_campaign_page_shows_figures_that_add_up_each_a_link_to_its_rows(cli
         assert len(client.get(url).context["cl"].result_list) == rows
     url = log_url(campaign__id__exact=campaign.pk, status__exact="rejected", reason__exact="barred")
     assert len(client.get(url).context["cl"].result_list) == 1
+
+
+def test_unknown_messages_are_shown_until_somebody_has_decided(client):
+    user = sign_in_superuser(client)
+    campaign = launched()
+    message = make_message(number(8), campaign=campaign, status=MessageStatus.UNKNOWN)
+    assert "Nobody knows whether these were taken" in text_of(client.get(campaign_url(campaign)))
+    leave_unknown([message.pk], actor=user)
+    assert "Nobody knows" not in text_of(client.get(campaign_url(campaign)))
 
 
 def test_why_a_campaign_is_paused_stands_on_its_page(client):

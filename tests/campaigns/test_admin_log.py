@@ -65,11 +65,19 @@ def test_a_number_is_found_in_any_spelling(client, spelling):
     assert rows(client.get(log_url(q=spelling))) == [number(7)]
 
 
-def test_the_first_digits_of_a_number_find_all_that_begin_so(client):
+@pytest.mark.parametrize("term", ["+7999", "7999", "+7 (999) 12"])
+def test_the_first_digits_of_a_number_find_all_that_begin_so(client, term):
     sign_in_superuser(client)
-    make_message("+79991234567")
-    make_message("+4915123456789")
-    assert rows(client.get(log_url(q="+7999"))) == ["+79991234567"]
+    for other in ("+4915123456789", "+79981234567", "+8613812345678", "+998901234567", "+79991234567"):
+        make_message(other)
+    assert rows(client.get(log_url(q=term))) == ["+79991234567"]
+
+
+def test_the_last_numbers_there_are_can_be_searched_by_their_first_digits(client):
+    sign_in_superuser(client)
+    make_message("+998901234567")
+    make_message("+999123")
+    assert rows(client.get(log_url(q="999"))) == ["+999123"]
 
 
 def test_our_reference_and_the_providers_id_find_the_message(client):

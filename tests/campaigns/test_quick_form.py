@@ -25,7 +25,7 @@ def worker(monkeypatch, provider):
     Heartbeat.objects.create(name="worker", at=timezone.now())
     monkeypatch.setattr(views, "LOOK_EVERY_SECONDS", 0)
     monkeypatch.setattr(single, "wake", lambda task: None)
-    monkeypatch.setattr(views.time, "sleep", lambda seconds: send_waiting(None, seconds=5))
+    monkeypatch.setattr("campaigns.views.time.sleep", lambda seconds: send_waiting(None, seconds=5))
     return provider
 
 
@@ -82,7 +82,9 @@ def test_a_second_message_from_a_fresh_form_is_another(client, worker):
 
 def test_without_a_worker_it_stays_queued_and_says_so_at_once(client, no_worker, monkeypatch):
     sign_in(client, "send_quick")
-    monkeypatch.setattr(views.time, "sleep", lambda seconds: pytest.fail("waited for a worker that is not there"))
+    monkeypatch.setattr(
+        "campaigns.views.time.sleep", lambda seconds: pytest.fail("waited for a worker that is not there")
+    )
     page = text_of(submit(client))
     assert "No worker is alive. The message stays queued" in page
     assert SentMessage.objects.get().status == MessageStatus.QUEUED
