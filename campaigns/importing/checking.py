@@ -45,7 +45,9 @@ def check(contact_import_id: int, *, seconds: float | None = None) -> bool:
                 return _Check(contact_import, open_table(file)).run(deadline)
         except FileRefused as refusal:
             _refuse(contact_import, str(refusal))
-            return False
+        except FileNotFoundError:
+            _refuse(contact_import, _("The uploaded file is no longer there. Upload it again."))
+    return False
 
 
 def _refuse(contact_import: ContactImport, problem: str) -> None:

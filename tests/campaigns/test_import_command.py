@@ -94,11 +94,13 @@ def test_what_cannot_be_imported_fails_with_one_sentence(run: Any, content: byte
     assert not ContactGroup.objects.exists()
 
 
-def test_a_missing_file_or_country_fails_with_one_sentence(run: Any, tmp_path: Path) -> None:
+def test_a_missing_file_or_an_impossible_option_fails_with_one_sentence(run: Any, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("import_contacts", str(tmp_path / "nowhere.csv"))
     with pytest.raises(CommandError, match="not a country"):
         run("phone\n89121234567\n", "--region", "XX")
+    with pytest.raises(CommandError, match="longer than 150"):
+        run("phone\n89121234567\n", "--group", "x" * 151)
     assert not ContactImport.objects.exists()
 
 

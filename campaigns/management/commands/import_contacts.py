@@ -17,6 +17,9 @@ from campaigns import importing
 from campaigns.models import ContactImport, ImportStatus
 
 
+GROUP_NAME_LENGTH = 150
+
+
 class Command(BaseCommand):
     help = "Import contacts from a CSV or Excel (.xlsx) file. Bad rows do not stop the good ones."
 
@@ -37,6 +40,10 @@ class Command(BaseCommand):
         region = options["region"].upper()
         if region not in phonenumbers.SUPPORTED_REGIONS:
             raise CommandError(_("“%(region)s” is not a country. Write two letters, such as RU.") % {"region": region})
+        if len(options["group"]) > GROUP_NAME_LENGTH:
+            raise CommandError(
+                _("The group's name is longer than %(limit)d characters.") % {"limit": GROUP_NAME_LENGTH}
+            )
         result = self._import(options["file"], group=options["group"].strip(), region=region)
         self.stdout.write(json.dumps(result, ensure_ascii=False) if options["json"] else _in_words(result))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 from django.utils import translation
@@ -250,6 +251,16 @@ def test_of_two_checks_at_once_only_one_stores_rows(checked: Start, monkeypatch:
     assert contact_import.rows.count() == contact_import.new_count == 10
     assert not importing.check(contact_import.pk)
     assert contact_import.rows.count() == 15
+
+
+def test_a_file_that_is_gone_is_said_to_be_gone(checked: Start) -> None:
+    contact_import = checked(rows_of_numbers(3))
+    ContactImport.objects.filter(pk=contact_import.pk).update(status=ImportStatus.CHECKING, cursor=0)
+    Path(contact_import.file.path).unlink()
+    assert not importing.check(contact_import.pk)
+    contact_import.refresh_from_db()
+    assert contact_import.status == ImportStatus.REFUSED
+    assert "no longer there" in contact_import.problem
 
 
 def test_a_cancelled_import_is_not_checked_on(checked: Start) -> None:
