@@ -252,3 +252,16 @@ def snapshot(contact_import: ContactImport) -> tuple[Any, ...]:
         list(Contact.objects.order_by("phone_number").values(*fields)),
         list(contact_import.rows.order_by("number").values("number", "kind", "column", "reason", "remark", "cells")),
     )
+
+
+def test_the_list_of_contacts_leads_to_the_import_for_those_who_may(client: Client) -> None:
+    viewer = User.objects.create_user("vera", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_contact"))
+    url = reverse("admin:campaigns_contact_changelist")
+    client.force_login(viewer)
+    assert ADD not in client.get(url).content.decode()
+    viewer.user_permissions.add(Permission.objects.get(codename="import_contact"))
+    assert f'href="{ADD}">Import contacts' in client.get(url).content.decode()
+    assert "contact/add/" not in client.get(url).content.decode()
+    viewer.user_permissions.add(Permission.objects.get(codename="add_contact"))
+    assert "contact/add/" in client.get(url).content.decode()

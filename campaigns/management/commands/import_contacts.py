@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _
 from campaigns import importing
 from campaigns.models import ContactImport, ImportStatus
 
-
 GROUP_NAME_LENGTH = 150
 
 
