@@ -1,7 +1,7 @@
 """
 A campaign's text and a contact's values -> the text of one message.
 
-`{{ name }}` is replaced by the contact's value, `{{ name|default:"friend" }}` by "friend" where there is none. Names
+`{{ city }}` is replaced by the contact's value, `{{ city|default:"home" }}` by "home" where there is none. Names
 are compared without case and with spaces as `_`. Values are put in as they are: nothing is escaped or expanded again.
 """
 
@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
+from .contact_fields import field_called
 
 if TYPE_CHECKING:
     from .models import Contact
@@ -38,10 +40,15 @@ class TemplateError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """A `{{ name }}` in a text; `default` is None when there is none."""
+    """
+    A `{{ name }}` in a text; `default` is None when there is none.
+
+    `own_field` is the contact's own field that people mean by the name (`{{ имя }}` is the first name), else empty.
+    """
 
     name: str
     default: str | None = None
+    own_field: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,7 @@ class Template:
             if isinstance(part, str):
                 texts.append(part)
                 continue
-            value = values.get(part.name, "")
+            value = values.get(part.name) or values.get(part.own_field, "")
             if value and not value.isspace():
                 texts.append(value)
             elif part.default is not None:
@@ -108,15 +115,17 @@ def _parse_tag(content: str) -> Placeholder:
     name, bar, filters = content.partition("|")
     if not name.strip() or "{" in name:
         raise TemplateError(_("There is an empty placeholder. Write the name of a field between {{ and }}."))
+    known = normalise_name(name)
+    own_field = known if known in CONTACT_FIELDS else field_called(name) or ""
     if not bar:
-        return Placeholder(normalise_name(name))
+        return Placeholder(known, None, own_field)
     match = _DEFAULT.fullmatch(filters.strip())
     if match is None:
         raise TemplateError(
             _('“%(filter)s” is not understood in a placeholder. The only addition is |default:"text".')
             % {"filter": filters.strip()}
         )
-    return Placeholder(normalise_name(name), next(group for group in match.groups() if group is not None))
+    return Placeholder(known, next(group for group in match.groups() if group is not None), own_field)
 
 
 def as_text(value: Any) -> str:

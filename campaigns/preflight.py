@@ -126,9 +126,12 @@ def unknown_placeholders(contacts: QuerySet[Contact], placeholders: Iterable[Pla
 
     A field of ours with a default is fine even if it is empty everywhere: it cannot be a misspelling.
     """
-    wanted = {p.name: p for p in placeholders if not (p.name in CONTACT_FIELDS and p.default is not None)}
-    for name in [name for name in wanted if name in CONTACT_FIELDS]:
-        columns = ("first_name", "last_name") if name == "full_name" else (name,)
+    wanted = {p.name: p for p in placeholders if not (p.own_field in CONTACT_FIELDS and p.default is not None)}
+    for name, placeholder in list(wanted.items()):
+        if placeholder.own_field not in CONTACT_FIELDS:
+            continue
+        own = placeholder.own_field
+        columns = ("first_name", "last_name") if own == "full_name" else (own,)
         if any(contacts.exclude(**{column: ""}).exists() for column in columns):
             del wanted[name]
     if wanted:

@@ -26,6 +26,7 @@ from import_export.widgets import Widget
 from sms_backends.phone_numbers import ParsedNumber, canonical, parse
 
 from .composing import normalise_name
+from .contact_fields import SYNONYMS
 from .models import Contact
 
 #: A cell that begins so is run as a formula by spreadsheets.
@@ -140,7 +141,7 @@ class ContactColumn(Field):  # type: ignore[misc]
     """
     A column of contact files.
 
-    `synonyms` are headers that mean it, as `importing.columns.normalised_header()` writes them, the best first;
+    `synonyms` are headers that mean it, as `contact_fields.normalised_header()` writes them, the best first;
     `looser` are patterns for headers that are taken if no synonym is found.
     """
 
@@ -174,34 +175,18 @@ class ContactResource(ModelResource):  # type: ignore[misc]
     phone_number = ContactColumn(
         "phone_number",
         PhoneWidget(),
-        (
-            "mobile", "mobile phone", "mobile number", "mobile phone number", "mobile no", "cell", "cell phone",
-            "cellphone", "cell number", "cellular", "msisdn", "мобильный", "мобильный телефон", "моб телефон",
-            "моб тел", "моб", "мобильный номер", "номер мобильного", "номер мобильного телефона", "сотовый",
-            "сотовый телефон", "phone", "phone no", "phonenumber", "phones", "tel", "tel no", "tel number", "telephone",
-            "telephone number", "sms", "sms number", "телефон", "телефоны", "номер телефона", "номера телефонов",
-            "контактный телефон", "тел", "номер тел", "тел номер", "телефон клиента",
-        ),
+        SYNONYMS["phone_number"],
         looser=(
             r"\b(?:mobile|cell|моб\w*|сотов\w*)\b",
             r"\b(?:(?:tele|cell|home|work|mobile)?phones?|tel|телефон\w*|тел)\b",
             r"^(?:номер|номера|number|numbers|contact|contact number|recipient|контакт|контакты|получатель)$",
         ),
-    )  # fmt: skip
-    first_name = ContactColumn(
-        "first_name", TextWidget(150), ("firstname", "given name", "forename", "name", "имя", "имя клиента")
     )
-    last_name = ContactColumn(
-        "last_name", TextWidget(150), ("lastname", "surname", "family name", "фамилия", "фамилия клиента")
-    )
-    email = ContactColumn(
-        "email",
-        EmailWidget(254),
-        ("e mail", "mail", "email address", "e mail address", "почта", "эл почта", "электронная почта",
-         "адрес электронной почты", "емейл", "имейл"),
-    )  # fmt: skip
-    language = ContactColumn("language", LanguageWidget(10), ("lang", "locale", "язык"))
-    time_zone = ContactColumn("time_zone", TimeZoneWidget(64), ("timezone", "tz", "часовой пояс"))
+    first_name = ContactColumn("first_name", TextWidget(150), SYNONYMS["first_name"])
+    last_name = ContactColumn("last_name", TextWidget(150), SYNONYMS["last_name"])
+    email = ContactColumn("email", EmailWidget(254), SYNONYMS["email"])
+    language = ContactColumn("language", LanguageWidget(10), SYNONYMS["language"])
+    time_zone = ContactColumn("time_zone", TimeZoneWidget(64), SYNONYMS["time_zone"])
     attributes = ContactColumn("attributes", AttributesWidget())
     groups = ContactColumn("groups", GroupsWidget(), readonly=True)
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from campaigns.contact_fields import normalised_header
 from campaigns.resources import ContactColumn, ContactResource
 from sms_backends.phone_numbers import InvalidPhoneNumber, parse
 
@@ -94,11 +95,6 @@ def find_phone_columns(headers: Sequence[str]) -> list[int]:
             if re.search(pattern, name):
                 return [position]
     return []
-
-
-def normalised_header(header: str) -> str:
-    """For comparing: small letters, without punctuation, ё as е."""
-    return " ".join(re.sub(r"[\W_]+", " ", header.casefold().replace("ё", "е")).split())
 
 
 def error_headers() -> tuple[str, str, str]:
