@@ -110,7 +110,7 @@ def _fingerprint(receipt: DeliveryReceipt) -> str:
         receipt.provider_code,
         receipt.at.isoformat() if receipt.at else "",
     )
-    return hashlib.sha256("\x1f".join(map(str, facts)).encode()).hexdigest()
+    return hashlib.sha256(storable_text("\x1f".join(map(str, facts))).encode()).hexdigest()
 
 
 def _move(message: SentMessage, attempt: Attempt, receipt: DeliveryReceipt) -> None:

@@ -98,8 +98,9 @@ def test_recording_a_refusal_twice_counts_once(provider, error):
     assert_adds_up(campaign)
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("trouble", [OperationalError, InterfaceError])
-def test_the_answer_is_kept_until_the_database_is_back(provider, monkeypatch, no_pause, trouble):
+def test_the_answer_is_kept_until_the_database_is_back(provider, woken, monkeypatch, no_pause, trouble):
     campaign = launched(contacts=2)
     failures = iter([trouble("gone"), trouble("still gone")])
 
