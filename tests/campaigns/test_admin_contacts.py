@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils import timezone
+
+from campaigns import lifecycle
 from campaigns.models import AuditEvent, Campaign, Contact, ContactGroup, OptOut, OptOutSource
 from campaigns.optouts import record_opt_out
-from tests.campaigns.building import make_contact, make_group, number
+from tests.campaigns.building import make_campaign, make_contact, make_group, number
 from tests.campaigns.screens import hidden_fields, said, sign_in, sign_in_superuser, text_of
 
 pytestmark = pytest.mark.django_db
@@ -189,6 +193,28 @@ def test_the_list_of_groups_counts_and_links_to_the_contacts(client, django_asse
     url = f"{LIST}?groups__id__exact={group.pk}"
     assert f'<a href="{url}">2</a>' in page
     assert len(rows(client.get(url))) == 2
+
+
+def test_deleting_a_group_keeps_its_contacts_and_lists_none_of_them(client):
+    sign_in_superuser(client)
+    group = make_group("Customers", contacts=3)
+    url = f"/admin/campaigns/contactgroup/{group.pk}/delete/"
+    page = text_of(client.get(url))
+    assert "Customers (its contacts stay)" in page
+    assert number(1) not in page
+    client.post(url, {"post": "yes"})
+    assert not ContactGroup.objects.exists()
+    assert Contact.objects.count() == 3
+
+
+def test_a_group_that_a_scheduled_campaign_needs_cannot_be_deleted(client):
+    sign_in_superuser(client)
+    group = make_group("Customers", contacts=1)
+    campaign = make_campaign(group, name="Next week")
+    lifecycle.schedule(campaign, timezone.now() + timedelta(days=1), actor=None)
+    url = f"/admin/campaigns/contactgroup/{group.pk}/delete/"
+    assert "Next week" in text_of(client.post(url, {"post": "yes"}))
+    assert ContactGroup.objects.get() == group
 
 
 def test_an_opt_out_is_recorded_by_number_in_any_spelling(client):
