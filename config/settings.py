@@ -179,6 +179,7 @@ FIRST_ADMINISTRATOR = {
 LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
 LANGUAGE_CODE = env.choice("DJANGO_LANGUAGE_CODE", "en", dict(LANGUAGES), example="en or ru")
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "campaigns.formats"
 TIME_ZONE = env.choice(
     "DJANGO_TIME_ZONE", "UTC", zoneinfo.available_timezones(), example="a time zone such as Europe/Moscow"
 )

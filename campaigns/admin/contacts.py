@@ -26,7 +26,7 @@ from campaigns.models import RUNNING, Campaign, CampaignStatus, Contact, Contact
 from campaigns.optouts import record_opt_out
 
 from .base import BaseAdmin, NumberSearchMixin, Selection, acting_user, confirm_selection
-from .display import count, object_link, people
+from .display import MOMENT_FORMAT, count, object_link, people
 
 MEMBERSHIP_CHUNK = 2000
 GROUPS_OFFERED = 20
@@ -118,7 +118,7 @@ class ContactAdmin(NumberSearchMixin, BaseAdmin):
     def send_to_selected(self, request: HttpRequest, queryset: QuerySet[Contact]) -> HttpResponse:
         """A draft campaign for exactly these contacts, opened to be written."""
         actor = acting_user(request)
-        when = date_format(timezone.localtime(), "SHORT_DATETIME_FORMAT")
+        when = date_format(timezone.localtime(), MOMENT_FORMAT)
         name = _t("Selected contacts, %(when)s") % {"when": when}
         with transaction.atomic():
             number = ContactGroup.objects.filter(name__startswith=name).count()
@@ -239,7 +239,12 @@ class ContactGroupAdmin(BaseAdmin):
         needed = waiting.filter(Q(include_groups__in=groups) | Q(exclude_groups__in=groups)).distinct()
         lines = [_t("%(group)s (its contacts stay)") % {"group": group} for group in groups]
         names = {str(self.opts.verbose_name_plural): len(groups)}
-        return lines, names, set(), [object_link(campaign) for campaign in needed]
+        return (
+            lines,
+            names,
+            set(),
+            [format_html(_t("{} needs this group"), object_link(campaign)) for campaign in needed],
+        )
 
     @admin.display(description=_("contacts"), ordering="contact_count")
     def size(self, group: Any) -> SafeString:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from campaigns.models import User
 
@@ -46,9 +46,9 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def open_page(browser, live_server, complaints) -> Iterator[Callable[..., Page]]:
+def open_page(browser: Browser, live_server, complaints: list[str]) -> Iterator[Callable[..., Page]]:
     """`open_page(size, dark=False)`: a fresh window on the live server, in which nobody is signed in."""
-    contexts = []
+    contexts: list[BrowserContext] = []
 
     def open_one(size: tuple[int, int] = DESKTOP, *, dark: bool = False) -> Page:
         context = browser.new_context(
@@ -75,7 +75,7 @@ def operator(transactional_db) -> User:
 
 
 @pytest.fixture
-def signed_in(open_page, operator) -> Callable[..., Page]:
+def signed_in(open_page: Callable[..., Page], operator: User) -> Callable[..., Page]:
     """`signed_in(size, dark=False)`: a window in which the operator is signed in."""
 
     def sign_in(size: tuple[int, int] = DESKTOP, *, dark: bool = False) -> Page:

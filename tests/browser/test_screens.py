@@ -1,4 +1,4 @@
-"""What only a browser can tell: the policy refuses nothing of ours, phones need no sideways scrolling, scripts count."""
+"""What only a browser can tell: what the policy refuses, whether a phone scrolls sideways, how the scripts count."""
 
 from __future__ import annotations
 

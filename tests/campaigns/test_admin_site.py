@@ -12,7 +12,7 @@ from django.utils import timezone
 from campaigns import lifecycle
 from campaigns.gateway_control import pause_gateway, resume_gateway
 from campaigns.middleware import CONTENT_SECURITY_POLICY
-from campaigns.models import Heartbeat
+from campaigns.models import AuditEvent, Heartbeat
 from tests.campaigns.building import launched, make_campaign, make_contact, make_message, number
 from tests.campaigns.screens import VIEW_ALL, campaign_url, message_url, sign_in, sign_in_superuser, text_of
 
@@ -175,6 +175,13 @@ def test_times_are_in_the_users_zone_and_name_it(client):
     page = text_of(client.get("/admin/campaigns/sentmessage/"))
     assert "2 May 2026, 01:30 +05" in page
     assert "Times are shown in the time zone Asia/Yekaterinburg." in page
+
+
+def test_stock_columns_name_the_zone_as_well(client):
+    AuditEvent.objects.create(action="launch")
+    AuditEvent.objects.update(at=datetime(2026, 5, 1, 20, 30, tzinfo=UTC))
+    sign_in(client, "view_auditevent", time_zone="Europe/Moscow")
+    assert "1 May 2026, 23:30 MSK" in text_of(client.get("/admin/campaigns/auditevent/"))
 
 
 def test_one_users_zone_and_language_do_not_stay_for_the_next(client):

@@ -1,0 +1,1 @@
+"""Formats of dates by language, over those of Django (FORMAT_MODULE_PATH)."""
