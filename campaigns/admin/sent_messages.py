@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
@@ -100,8 +101,8 @@ class Step:
 class SentMessageAdmin(ReadOnlyAdmin):
     """What was sent to whom, and what became of it."""
 
-    list_display = ("created", "number", "name", "about", "state", "why", "segment_count", "gateway")
-    list_display_links = ("created", "number")
+    list_display = ("created", "to_whom", "about", "state", "why", "segment_count", "gateway")
+    list_display_links = ("created", "to_whom")
     list_filter = (CampaignFilter, "status", "purpose", GatewayFilter, "created_at", ReasonFilter)
     list_select_related = ("campaign", "contact")
     search_fields = ("phone_number",)  # makes the search box appear; get_search_results() knows better
@@ -145,13 +146,12 @@ class SentMessageAdmin(ReadOnlyAdmin):
     def created(self, message: SentMessage) -> str | SafeString:
         return moment(message.created_at)
 
-    @admin.display(description=_("phone number"))
-    def number(self, message: SentMessage) -> str:
-        return message.phone_number
-
-    @admin.display(description=_("name"))
-    def name(self, message: SentMessage) -> str:
-        return message.contact.full_name if message.contact else ""
+    @admin.display(description=_("to"))
+    def to_whom(self, message: SentMessage) -> str | SafeString:
+        name = message.contact.full_name if message.contact else ""
+        if not name:
+            return message.phone_number
+        return format_html('{} <span class="quiet">{}</span>', message.phone_number, name)
 
     @admin.display(description=_("campaign"))
     def about(self, message: SentMessage) -> str | SafeString:
