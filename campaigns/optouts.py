@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from sms_backends.phone_numbers import canonical
+from sms_backends.phone_numbers import canonical, parse
 
 from . import audit
 from .models import CANCELLABLE, MessageStatus, OptOut, OptOutSource, SentMessage, SuppressionReason, User
@@ -13,10 +13,12 @@ from .models import CANCELLABLE, MessageStatus, OptOut, OptOutSource, SentMessag
 
 def record_opt_out(phone_number: str, *, source: OptOutSource, note: str = "", actor: User | None = None) -> OptOut:
     """
-    Never write to this number (E.164) again. What is waiting for it is suppressed in the same transaction.
+    Never write to this number again, in whatever international spelling it is given. What is waiting for it is
+    suppressed in the same transaction.
 
-    Recording it twice keeps the first entry.
+    Recording it twice keeps the first entry. Raises InvalidPhoneNumber: an opt-out that matches nobody protects nobody.
     """
+    phone_number = parse(phone_number, None).e164
     with transaction.atomic():
         opt_out, created = OptOut.objects.get_or_create(
             canonical_number=canonical(phone_number),
@@ -37,6 +39,7 @@ def record_opt_out(phone_number: str, *, source: OptOutSource, note: str = "", a
 
 def lift_opt_out(phone_number: str, *, note: str, actor: User | None) -> bool:
     """Allow writing to this number again, for a stated reason. False when it had not opted out."""
+    phone_number = parse(phone_number, None).e164
     with transaction.atomic():
         deleted, _ = OptOut.objects.filter(canonical_number=canonical(phone_number)).delete()
         if deleted:

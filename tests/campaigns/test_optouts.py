@@ -6,6 +6,7 @@ import pytest
 
 from campaigns import optouts
 from campaigns.models import AuditEvent, Contact, MessageStatus, OptOut, OptOutSource, SentMessage
+from sms_backends.phone_numbers import InvalidPhoneNumber
 from tests.campaigns.building import assert_adds_up, launched, make_message, make_user, message_to, number, statuses
 
 pytestmark = pytest.mark.django_db
@@ -59,3 +60,15 @@ def test_lifting_it_needs_a_reason_and_brings_no_suppressed_message_back():
     assert message.status == MessageStatus.SUPPRESSED
     entry = AuditEvent.objects.get(action="opt_in")
     assert (str(entry.actor), entry.details) == ("olga", {"note": "wrote START"})
+
+
+def test_an_opt_out_in_another_spelling_is_the_same_number():
+    optouts.record_opt_out("+7 912 345-00-07", source=OptOutSource.OPERATOR)
+    assert OptOut.objects.get().phone_number == "+79123450007"
+    assert optouts.lift_opt_out("+7 (912) 345 00 07", note="asked for it", actor=None)
+
+
+def test_an_opt_out_of_what_is_no_number_is_refused_and_not_kept():
+    with pytest.raises(InvalidPhoneNumber):
+        optouts.record_opt_out("12345", source=OptOutSource.OPERATOR)
+    assert not OptOut.objects.exists()
