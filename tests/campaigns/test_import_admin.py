@@ -229,6 +229,8 @@ def test_an_import_that_does_not_exist_is_not_found(operator: Client) -> None:
 def test_the_pages_and_the_command_make_the_same_of_the_same_dirty_file(operator: Client, tmp_path: Path) -> None:
     dirty = make_dirty_file(10_000)
     upload(operator, dirty.content, new_group="All")
+    while ContactImport.objects.get().status == ImportStatus.CHECKING:
+        step(operator, "continue")
     step(operator, "confirm")
     while ContactImport.objects.get().status != ImportStatus.DONE:
         step(operator, "continue")
