@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -11,6 +12,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.processes import BASE_DIR, PATIENCE_SECONDS
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def end_with_the_tests() -> None:
+    """For `preexec_fn`: a process that outlives the tests, which may be killed too, is told to end (prctl(2))."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Program:
@@ -27,6 +36,7 @@ class Program:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=end_with_the_tests,
             )
 
     @property

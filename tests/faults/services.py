@@ -23,6 +23,8 @@ from psycopg import sql
 
 from tests.processes import PATIENCE_SECONDS, free_port
 
+from .program import end_with_the_tests
+
 POSTGRES_BINARIES = Path("/usr/lib/postgresql")
 
 
@@ -57,7 +59,12 @@ class Server:
     def start(self) -> None:
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, stdout=log, stderr=log, start_new_session=True, **self._popen_options
+                self._command,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=end_with_the_tests,
+                **self._popen_options,
             )
         self._wait(self.answers)
 
