@@ -14,7 +14,7 @@ S = MessageStatus
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("source", "target"), itertools.product(S, S))
+@pytest.mark.parametrize(("source", "target"), list(itertools.product(S, S)))
 def test_the_database_of_the_tests_allows_exactly_what_the_table_lists(source, target):
     message = make_message(status=source)
     rows = SentMessage.objects.filter(pk=message.pk)
