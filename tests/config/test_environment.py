@@ -72,6 +72,10 @@ class TestGatewayOptions:
         env = Environment({"SMSC_LOGIN": "me", "SMSC_TIMEOUT": "7.5", "SMSC_DEBUG": "1", "SMSC_APIKEY": ""})
         assert gateway_options(env, "smsc") == {"SMSC_LOGIN": "me", "SMSC_TIMEOUT": 7.5, "SMSC_DEBUG": True}
 
+    def test_the_limits_of_an_account_can_be_set(self):
+        env = Environment({"SMSC_MAX_RECIPIENTS": "100", "SMSC_MAX_CONNECTIONS": "4"})
+        assert gateway_options(env, "smsc") == {"SMSC_MAX_RECIPIENTS": 100, "SMSC_MAX_CONNECTIONS": 4}
+
     @pytest.mark.parametrize("backend", ["smsc", "sms_backends.providers.smsc.SmsBackend"])
     def test_smsc_is_known_by_its_short_name_and_its_path(self, backend: str) -> None:
         assert gateway_options(Environment({"SMSC_LOGIN": "me"}), backend) == {"SMSC_LOGIN": "me"}
