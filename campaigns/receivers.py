@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.apps import AppConfig
+from django.db import Error as DatabaseError
 from django.db.models.signals import post_migrate
 from django.dispatch import receiver
 from django_q.signals import post_spawn
@@ -14,6 +16,8 @@ from sms_backends.signals import incoming_received, receipts_received
 
 from . import receipts as receipt_service
 from . import replies, tasks
+
+logger = logging.getLogger(__name__)
 
 
 @receiver(receipts_received, dispatch_uid="campaigns.receipts")
@@ -28,7 +32,11 @@ def store_incoming(*, gateway: str, messages: list[IncomingSms], **kwargs: Any) 
 
 @receiver(post_spawn, dispatch_uid="campaigns.beat")
 def beat_when_a_worker_starts(**kwargs: Any) -> None:
-    tasks.beat()
+    """Without the database there is no sign of life, but that is no reason for a worker to die."""
+    try:
+        tasks.beat()
+    except DatabaseError:
+        logger.warning("The database could not be told that a worker has started.", exc_info=True)
 
 
 @receiver(post_migrate, dispatch_uid="campaigns.schedules")
