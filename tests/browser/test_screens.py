@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from campaigns import lifecycle
 from campaigns.models import Campaign, CampaignStatus, MessageStatus
 from sms_backends.segments import segment
-from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.windows import DESKTOP, PHONE
 from tests.campaigns.building import launched, make_campaign, make_group, make_message, number
 from tests.campaigns.screens import campaign_url, message_url
 
