@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 
 from campaigns.admin import display
 from campaigns.admin.system import action_words as words_of_action
-from campaigns.models import GatewayState
-from campaigns.reports import simulator_active, workers_alive
+from campaigns.models import FailureReason, GatewayState
+from campaigns.reports import reason_label, simulator_active, workers_alive
 
 register = template.Library()
 
@@ -52,13 +52,23 @@ def _gateway_notices() -> list[Notice]:
     return [
         Notice(
             "unsure",
-            _("The gateway “%(alias)s” is paused; its messages wait.") % {"alias": state.alias},
+            _paused(state),
             state.provider_text,
             url,
             _("Providers"),
         )
         for state in GatewayState.objects.filter(paused_at__isnull=False)
     ]
+
+
+def _paused(state: GatewayState) -> str:
+    """That it is paused, and for what reason unless an operator did it."""
+    if state.pause_reason not in FailureReason.values:
+        return _("The gateway “%(alias)s” is paused; its messages wait.") % {"alias": state.alias}
+    return _("The gateway “%(alias)s” is paused (%(reason)s); its messages wait.") % {
+        "alias": state.alias,
+        "reason": reason_label(state.pause_reason),
+    }
 
 
 @register.filter

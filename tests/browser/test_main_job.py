@@ -65,10 +65,12 @@ def install(tmp_path: Path) -> Iterator[Callable[[str], SendingInstallation]]:
     def make(name: str) -> SendingInstallation:
         folder = tmp_path / name
         folder.mkdir()
-        administrator = {"DJANGO_SUPERUSER_USERNAME": "anna", "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
         storage = Storage(f"sqlite:///{folder / 'db.sqlite3'}", "")
-        made.append(SendingInstallation(folder, storage, smsc_port, **administrator))
-        return made[-1]
+        installation = SendingInstallation(
+            folder, storage, smsc_port, DJANGO_SUPERUSER_USERNAME="anna", DJANGO_SUPERUSER_PASSWORD=PASSWORD
+        )
+        made.append(installation)
+        return installation
 
     with FakeSmscProcess(port=smsc_port, ledger=tmp_path / "ledger.jsonl", password="right"):
         yield make

@@ -27,7 +27,7 @@ def test_every_configured_gateway_has_its_card(client, settings):
     sign_in(client, "view_gatewaystate")
     page = text_of(client.get(PROVIDERS))
     assert "sms_backends.providers.locmem.SmsBackend" in page
-    assert "backup works" in page
+    assert "backup ready" in page
     assert "shows a sender of your choice" in page
     assert "broken not set up right" in page
     assert "cannot be imported" in page
