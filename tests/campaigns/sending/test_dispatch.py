@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 from django.utils import timezone
 
@@ -300,6 +301,15 @@ def test_a_gateway_that_is_configured_wrongly_is_paused_with_the_reason(settings
     assert state.is_paused
     assert "no.such" in state.provider_text
     assert statuses(campaign) == {"queued": 1}
+
+
+def test_a_gateway_that_turns_out_wrong_in_the_middle_of_it_is_paused_too(provider):
+    """The settings of another process may be older; what the adapter itself finds missing counts as the account's."""
+    provider.fail_next(ImproperlyConfigured("SMSC_LOGIN is missing"))
+    campaign = send(launched(contacts=2))
+    assert GatewayState.objects.get(alias="default").provider_text == "SMSC_LOGIN is missing"
+    assert statuses(campaign) == {"queued": 2}
+    assert_adds_up(campaign)
 
 
 # --- forbidden texts ------------------------------------------------------------------------------------------

@@ -101,8 +101,8 @@ def test_recording_an_opt_out_takes_a_claimed_message_away_from_its_worker(backe
     campaign = launched(contacts=1)
     claim = claim_campaign(campaign.pk)
     optouts.record_opt_out(number(1), source=OptOutSource.KEYWORD)
-    assert write_intent(claim, claim.messages, backend).messages == []
     assert statuses(campaign) == {"suppressed": 1}
+    assert write_intent(claim, claim.messages, backend).messages == []
     assert_adds_up(campaign)
 
 
