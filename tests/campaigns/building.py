@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -101,6 +101,12 @@ def make_attempt(message: SentMessage, **fields: Any) -> Attempt:
 
 def statuses(campaign: Campaign) -> Counter[str]:
     return Counter(SentMessage.objects.filter(campaign=campaign).values_list("status", flat=True))
+
+
+def seconds_until(at: datetime | None) -> float:
+    """How far ahead a time lies that must be there."""
+    assert at is not None
+    return (at - timezone.now()).total_seconds()
 
 
 def the_lease_runs_out(*rows: SentMessage) -> None:

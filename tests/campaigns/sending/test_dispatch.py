@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
@@ -20,6 +22,7 @@ from campaigns.models import (
 from campaigns.sending import dispatch
 from campaigns.sending.claim import claim_campaign
 from campaigns.sending.dispatch import send_claim, send_waiting
+from campaigns.sending.handover import Intent, write_intent
 from campaigns.single import queue_single
 from sms_backends import (
     AuthenticationError,
@@ -46,6 +49,7 @@ from tests.campaigns.building import (
     make_group,
     message_to,
     number,
+    seconds_until,
     send,
     statuses,
 )
@@ -106,8 +110,9 @@ def test_the_answer_is_on_the_message_and_on_its_attempt(provider):
     assert message.provider_message_id == attempt.provider_message_id == f"id-{provider.requests[0].reference}"
     assert message.reference == attempt.reference == provider.requests[0].reference
     assert message.provider_response == attempt.raw == {"ok": True}
-    assert (message.cost, message.currency) == (1.5, "RUB")
+    assert (message.cost, message.currency) == (Decimal("1.5"), "RUB")
     assert attempt.outcome == "accepted"
+    assert attempt.finished_at is not None
     assert attempt.started_at <= attempt.finished_at
     assert message.sent_at
     assert campaign.last_handover_at
@@ -138,7 +143,7 @@ def test_a_number_that_may_be_tried_again_waits_and_is_given_up_after_its_tries(
     campaign = send(launched(contacts=1))
     waiting = message_to(number(1), campaign)
     assert waiting.status == MessageStatus.QUEUED
-    assert waiting.not_before > timezone.now()
+    assert seconds_until(waiting.not_before) > 0
     assert send(campaign).status == CampaignStatus.SENDING
     assert len(provider.requests) == 1, "not before its time"
     for _try in range(6):
@@ -233,7 +238,7 @@ def test_throttling_holds_the_gateway_and_uses_up_no_try(provider):
     campaign = send(launched(contacts=2))
     state = GatewayState.objects.get(alias="default")
     assert not state.is_paused
-    assert state.held_until > timezone.now()
+    assert seconds_until(state.held_until) > 0
     assert statuses(campaign) == {"queued": 2}
     send(campaign)
     assert len(provider.requests) == 1, "a held gateway is not asked"
@@ -250,7 +255,7 @@ def test_throttling_of_some_recipients_holds_the_gateway_too(provider):
     campaign = send(launched(contacts=3))
     assert statuses(campaign) == {"sent": 2, "queued": 1}
     assert len(provider.requests) == 1
-    assert GatewayState.objects.get(alias="default").held_until > timezone.now()
+    assert seconds_until(GatewayState.objects.get(alias="default").held_until) > 0
     assert_adds_up(campaign)
 
 
@@ -279,7 +284,7 @@ def test_a_provider_that_is_down_is_held_longer_each_time(provider):
         provider.fail_next(TemporaryError("Connection refused"))
         send(campaign)
         state = GatewayState.objects.get(alias="default")
-        waits.append((state.held_until - timezone.now()).total_seconds())
+        waits.append(seconds_until(state.held_until))
         GatewayState.objects.update(held_until=timezone.now())
     assert waits == sorted(waits)
     assert message_to(number(1)).status == MessageStatus.QUEUED
@@ -436,7 +441,7 @@ def test_an_error_of_our_own_in_the_request_is_unknown(provider, monkeypatch):
 
 def test_a_process_that_stood_still_offers_nothing_and_gives_its_rows_back(provider, monkeypatch):
     campaign = launched(contacts=2)
-    monkeypatch.setattr(dispatch.Intent, "is_fresh", lambda intent: False)
+    monkeypatch.setattr(Intent, "is_fresh", lambda intent: False)
     claim = claim_campaign(campaign.pk)
     send_claim(claim)
     assert provider.requests == []
@@ -533,15 +538,14 @@ def test_a_failing_intent_leaves_no_other_message_in_doubt(adapter, provider, mo
     """The second of two requests of a wave cannot be written down: the first is not left `sending`."""
     adapter(providers.OneByOne)
     campaign = launched(contacts=2)
-    written = []
+    written: list[object] = []
 
     def write_once(*args):
         if written:
             raise DatabaseError("the database went away")
         written.append(args)
-        return original(*args)
+        return write_intent(*args)
 
-    original = dispatch.write_intent
     monkeypatch.setattr(dispatch, "write_intent", write_once)
     with pytest.raises(DatabaseError):
         send_claim(claim_campaign(campaign.pk))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,6 @@ from django.utils import timezone
 
 from campaigns import gateway_control, lifecycle, optouts
 from campaigns.models import Attempt, GatewayState, MessageStatus, OptOut, OptOutSource, Purpose, SentMessage
-from campaigns.sending import handover
 from campaigns.sending.claim import LEASE, claim_campaign, claim_urgent
 from campaigns.sending.handover import write_intent
 from campaigns.single import queue_single
@@ -137,6 +137,6 @@ def test_an_intent_is_fresh_for_a_few_seconds_by_both_clocks(backend, monkeypatc
     assert intent.is_fresh()
     wall, boot = intent.wall_clock, intent.boot_clock
     for wall_passed, boot_passed, fresh in [(4, 4, True), (6, 0, False), (0, 6, False), (-1, 0, False)]:
-        monkeypatch.setattr(handover.time, "time", lambda passed=wall_passed: wall + passed)
-        monkeypatch.setattr(handover.time, "clock_gettime", lambda clock, passed=boot_passed: boot + passed)
+        monkeypatch.setattr(time, "time", lambda passed=wall_passed: wall + passed)
+        monkeypatch.setattr(time, "clock_gettime", lambda clock, passed=boot_passed: boot + passed)
         assert intent.is_fresh() is fresh

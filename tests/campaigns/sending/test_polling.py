@@ -94,10 +94,13 @@ def test_a_gateway_that_cannot_be_asked_is_not_asked(provider):
 
 def test_questions_are_asked_in_batches(polled, monkeypatch):
     monkeypatch.setattr(polling, "BATCH", 2)
-    batches = []
-    monkeypatch.setattr(
-        providers.Personalised, "fetch_receipts", lambda self, messages: batches.append(len(messages)) or []
-    )
+    batches: list[int] = []
+
+    def fetch_receipts(backend, messages):
+        batches.append(len(messages))
+        return []
+
+    monkeypatch.setattr(providers.Personalised, "fetch_receipts", fetch_receipts)
     for n in range(5):
         sent(n)
     poll_receipts()

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from campaigns import gateway_control, lifecycle, receipts
+from campaigns import gateway_control, importing, lifecycle, receipts
 from campaigns.models import Campaign, CampaignStatus, MessageStatus, Purpose, SentMessage
+from campaigns.preflight import launch_problems
 from campaigns.sending import sweeper
 from campaigns.sending.claim import claim_campaign
 from campaigns.sending.sweeper import sweep
@@ -62,12 +63,11 @@ def test_due_campaigns_are_started_and_others_are_not(swept):
 
 def test_one_campaign_that_cannot_be_started_keeps_no_other_from_starting(swept, monkeypatch):
     first, second = scheduled("first", -1), scheduled("second", -1)
-    original = lifecycle.launch_problems
 
     def broken_for_one(campaign, *args):
         if campaign.pk == second.pk:  # looked at first
             raise RuntimeError("a bug")
-        return original(campaign, *args)
+        return launch_problems(campaign, *args)
 
     monkeypatch.setattr(lifecycle, "launch_problems", broken_for_one)
     swept()
@@ -171,7 +171,7 @@ def test_kept_receipts_are_tried_again(swept, monkeypatch):
 
 
 def test_imports_without_a_worker_are_woken(swept, monkeypatch):
-    monkeypatch.setattr(sweeper.importing, "stalled_imports", lambda: [(3, "checking"), (4, "committing")])
+    monkeypatch.setattr(importing, "stalled_imports", lambda: [(3, "checking"), (4, "committing")])
     assert swept() == [("check_import", 3), ("commit_import", 4)]
 
 
