@@ -159,6 +159,13 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
             "window_start",
             "window_end",
         )
+        help_texts = {
+            "body": _(
+                "Placeholders are filled in for each person: {{ first_name }}, {{ last_name }} or any other field, "
+                'such as {{ city }}. {{ first_name|default:"friend" }} says “friend” to those without a name; '
+                "without a default they are left out."
+            ),
+        }
         widgets = {
             "body": forms.Textarea(attrs={"rows": 6, "data-segments": "segment-count"}),
             # Not the admin's: it would compare this time of day with the server's clock.

@@ -228,14 +228,18 @@ def _segments(message: SentMessage) -> str:
 
 
 def timeline(message: SentMessage) -> list[Step]:
-    """Everything that is known to have happened to a message, oldest first."""
+    """
+    Everything that is known to have happened to a message, oldest first.
+
+    Providers tell the time in whole seconds, so steps of one second stand in the order in which they can follow.
+    """
     steps = [Step(message.created_at, _t("Created"))]
     for attempt in message.attempts.all():
         steps += _attempt_steps(attempt)
     steps += [_event_step(event) for event in message.events.all()]
     if message.status == MessageStatus.SUPPRESSED:
         steps.append(Step(message.status_at or message.created_at, _t("Not sent on purpose"), message.reason_display))
-    steps.sort(key=lambda step: step.at)
+    steps.sort(key=lambda step: step.at.replace(microsecond=0))
     return steps
 
 
@@ -270,4 +274,5 @@ def _event_step(event: MessageEvent) -> Step:
     tone = {"delivered": "good", "undelivered": "bad", "expired": "bad", "rejected": "bad"}.get(
         str(payload.get("status")), "unsure" if event.kind == EventKind.UNKNOWN else "quiet"
     )
-    return Step(event.at, str(event.get_kind_display()), details, pretty_json(event.payload), tone)
+    raw = pretty_json(payload.get("raw") or event.payload)
+    return Step(event.at, str(event.get_kind_display()), details, raw, tone)

@@ -11,6 +11,15 @@
     window.addEventListener("pageshow", () => {
         document.querySelectorAll("form[data-once] button[type=submit]").forEach((b) => { b.disabled = false; });
     });
+    // Fields that Django's widgets add without a name, for those who cannot see what stands beside them.
+    window.addEventListener("load", () => {
+        document.querySelectorAll(".form-row .select2-search__field").forEach((field) => {
+            field.setAttribute("aria-label", field.closest(".form-row").querySelector("label")?.textContent.trim() ?? "");
+        });
+        document.querySelectorAll(".datetime input:not([aria-label])").forEach((field) => {
+            field.setAttribute("aria-label", field.previousSibling?.textContent.trim() ?? "");
+        });
+    });
     // On a phone the rows of a list become cards: each cell then shows the head of its column.
     document.querySelectorAll("#result_list, table.cardlike").forEach((table) => {
         const heads = [...table.querySelectorAll("thead th")].map((th) => th.textContent.trim());

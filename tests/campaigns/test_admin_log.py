@@ -160,7 +160,7 @@ def test_the_page_of_a_message_tells_what_happened_attempt_by_attempt(client):
         "Attempt 2: handed over to default",
         "The provider took it",
         '"cost": "2.50"',
-        "delivery receipt",
+        "Delivery receipt",
         "handed to the phone",
     ]
     places = [page.index(words, page.index("What happened")) for words in told]
@@ -168,6 +168,18 @@ def test_the_page_of_a_message_tells_what_happened_attempt_by_attempt(client):
     assert "Asked for by olga" in page
     assert "Segments 1 (GSM-7)" in page
     assert "Hello &lt;b&gt;Anna&lt;/b&gt;" in response.content.decode()
+
+
+def test_a_receipt_in_whole_seconds_stands_behind_the_answer_of_the_same_second(client):
+    sign_in_superuser(client)
+    second = timezone.now().replace(microsecond=0)
+    message = make_message(created_at=second - timedelta(minutes=1))
+    MessageEvent.objects.create(message=message, kind=EventKind.RECEIPT, at=second, payload={"status": "delivered"})
+    started, finished = (second + timedelta(milliseconds=ms) for ms in (200, 300))
+    make_attempt(message, outcome="accepted", started_at=started, finished_at=finished)
+    page = text_of(client.get(message_url(message)))
+    places = [page.index(words) for words in ("Attempt 1", "The provider took it", "Delivery receipt")]
+    assert places == sorted(places)
 
 
 def test_why_nothing_was_sent_is_said_in_words(client):

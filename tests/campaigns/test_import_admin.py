@@ -72,6 +72,17 @@ def test_confirming_imports_the_good_rows_without_any_worker(operator: Client) -
     assert (imported.status, imported.created_by and imported.created_by.username) == (ImportStatus.DONE, "olga")
 
 
+def test_an_import_leads_on_to_a_campaign_to_its_groups(client: Client) -> None:
+    client.force_login(User.objects.create_superuser("root"))
+    upload(client, "phone\n89121234501\n", new_group="VIP")
+    assert "Write them a campaign" not in page(client)
+    html = step(client, "confirm").content.decode()
+    link = re.search(r'href="([^"]+)">Write them a campaign', html)
+    assert link
+    form = client.get(link[1]).context["adminform"].form
+    assert form["include_groups"].value() == [str(ContactGroup.objects.get().pk)]
+
+
 def test_a_second_confirmation_changes_nothing(operator: Client) -> None:
     upload(operator, "phone\n89121234501\n")
     step(operator, "confirm")
