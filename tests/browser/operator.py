@@ -62,6 +62,9 @@ class Operator:
         self.page.locator(".field-include_groups .select2-selection").click()
         self.page.get_by_role("option", name=group).click()
 
+    def save(self) -> None:
+        self.page.get_by_role("button", name="Save", exact=True).click()
+
     def go_on_to_sending(self) -> None:
         self.page.get_by_role("button", name="Save and go on to sending").click()
         expect(self.page.get_by_role("heading", name="Who gets it")).to_be_visible()
@@ -74,6 +77,18 @@ class Operator:
 
     def send_button(self) -> Locator:
         return self.page.get_by_role("button", name=re.compile(r"^Send [\d,]+ message"))
+
+    def send_one(self, number: str, text: str) -> None:
+        """By the form for one message; ends with what came of it."""
+        self.open("Send one message")
+        self.page.get_by_label("Phone number").fill(number)
+        self.page.get_by_label("Text").fill(text)
+        self.page.get_by_role("button", name="Send", exact=True).click()
+        expect(self.page.locator(".card.result")).to_be_visible(timeout=PATIENCE)
+
+    def figure(self, state: str) -> Locator:
+        """The entry of this state in the legend of a campaign, a link to its messages."""
+        return self.page.locator("#progress .legend").get_by_role("link", name=re.compile(f"^{state} "))
 
     def figures(self) -> dict[str, int]:
         """The legend of a campaign that was started: state -> messages."""

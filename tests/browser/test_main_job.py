@@ -188,7 +188,7 @@ def send_it_with_too_many_clicks(operator: Operator, colleague: Operator) -> Non
 
 def open_one_message(operator: Operator, number: str, text: str) -> str:
     """From the figures to the log, where the number is typed as people do; what the provider said."""
-    operator.page.locator("#progress .legend").get_by_role("link", name=re.compile("^sent")).click()
+    operator.figure("sent").click()
     national = number.removeprefix("+7")
     operator.search(f"8 ({national[:3]}) {national[3:6]}-{national[6:8]}-{national[8:]}")
     operator.page.locator("#result_list tbody tr").get_by_role("link", name=number).click()
