@@ -131,7 +131,9 @@ def test_a_paused_gateway_is_on_every_page_with_the_providers_words_but_not_on_t
     assert "not enough funds" not in text_of(client.get("/admin/login/"))
     sign_in_superuser(client)
     for url in (START, "/", "/admin/campaigns/contact/"):
-        assert "is paused (no money on the account); its messages wait. not enough funds (code 3)" in text_of(client.get(url))
+        assert "is paused (no money on the account); its messages wait. not enough funds (code 3)" in text_of(
+            client.get(url)
+        )
     resume_gateway("default", actor=None)
     assert "its messages wait" not in text_of(client.get(START))
 
