@@ -21,6 +21,8 @@ from django.utils import timezone
 from campaigns.gateway_control import closed_gateways
 from campaigns.models import Campaign, CampaignStatus, MessageStatus, SentMessage
 
+from .pacing import limits_of, rows_per_claim, waiting_seconds
+
 BATCH = 200
 #: Longer than one request may take (its deadline) plus 30 seconds.
 LEASE = timedelta(seconds=90)
@@ -32,6 +34,8 @@ class Claim:
 
     token: str
     messages: list[SentMessage] = field(default_factory=list)
+    #: When there are none only because the rate is used up: in how many seconds to ask again.
+    wait_seconds: float = 0.0
 
 
 def new_token() -> str:
@@ -43,11 +47,14 @@ def claim_campaign(campaign_id: int, limit: int = BATCH) -> Claim:
     campaign = Campaign.objects.get(pk=campaign_id)
     if campaign.status != CampaignStatus.SENDING or campaign.launch["gateway"] in closed_gateways():
         return Claim("")
+    limits = limits_of(campaign.launch["gateway"], campaign_id)
+    if (wait := waiting_seconds(limits)) > 0:
+        return Claim("", wait_seconds=wait)
     waiting = claimable(SentMessage.objects.filter(campaign=campaign, campaign__status=CampaignStatus.SENDING))
     closed = closed_time_zones(campaign, timezone.now())
     if closed:
         waiting = waiting.exclude(time_zone__in=closed)
-    return _claim(waiting, limit)
+    return _claim(waiting, rows_per_claim(limits, limit))
 
 
 def claim_urgent(limit: int = BATCH) -> Claim:

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from enum import Enum, auto
 
 from django.core.exceptions import ImproperlyConfigured
@@ -24,7 +23,7 @@ from django.db.models.functions import Now
 from campaigns import lifecycle
 from campaigns.composing import Template
 from campaigns.gateway_control import concerns_gateway, note_success, pause_gateway, react_to
-from campaigns.models import Campaign, CampaignStatus, SentMessage
+from campaigns.models import Campaign, CampaignStatus, Purpose, SentMessage
 from campaigns.receipts import match_early_receipts
 from sms_backends import (
     BaseSmsBackend,
@@ -42,6 +41,8 @@ from sms_backends import (
 
 from .claim import Claim, claim_again, claim_campaign, claim_urgent, give_back
 from .handover import Intent, write_intent
+from .polling import first_poll
+from .pacing import limits_of, one_second_of, reserve
 from .record import record_results
 
 logger = logging.getLogger(__name__)
@@ -55,9 +56,10 @@ class NotOffered(TemporaryError):
 RECORD_SECONDS = 60.0
 RECORD_PAUSE = 0.5
 
-#: After how long a gateway that can be asked is first asked for receipts.
-FIRST_POLL = timedelta(seconds=10)
-FIRST_POLL_PRETENDING = timedelta(seconds=2)
+#: How long a worker whose turn has not come waits at a time, in seconds.
+STAND_BY_SECONDS = 0.25
+#: What was reserved of a rate is used up even if the task's time ends meanwhile, for so many seconds at most.
+OVERTIME_SECONDS = 3.0
 
 
 def send_waiting(campaign_id: int | None, *, seconds: float) -> bool:
@@ -71,10 +73,18 @@ def send_waiting(campaign_id: int | None, *, seconds: float) -> bool:
         claim = claim_urgent()
         if not claim.messages and campaign_id is not None:
             claim = claim_campaign(campaign_id)
+        if claim.wait_seconds > 0:
+            _stand_by(claim.wait_seconds)
+            continue
         if not claim.messages:
             return False
         send_claim(claim, deadline)
     return True
+
+
+def _stand_by(seconds: float) -> None:
+    """Until it may be our turn; urgent messages are looked for again and again meanwhile."""
+    time.sleep(min(seconds, STAND_BY_SECONDS))
 
 
 def send_claim(claim: Claim, deadline: float | None = None) -> None:
@@ -110,7 +120,16 @@ def _send_group(claim: Claim, messages: list[SentMessage], deadline: float | Non
     except ImproperlyConfigured as error:
         pause_gateway(alias, reason=Reason.BAD_REQUEST, text=str(error))
         return False
+    limits = limits_of(alias, messages[0].campaign_id)
+    messages = one_second_of(limits, messages)
+    time_slots = reserve(limits, messages, urgent=messages[0].purpose != Purpose.CAMPAIGN)
+    if time_slots is None:
+        _stand_by(STAND_BY_SECONDS)
+        return True  # these wait again; those of other gateways may go
+    if deadline is not None and time_slots.is_limited:
+        deadline += OVERTIME_SECONDS
     for wave in _waves(messages, backend.capabilities):
+        time_slots.wait_for([message for request in wave for message in request])
         if deadline is not None and time.monotonic() > deadline:
             return False
         if not _offer(claim, wave, backend):
@@ -296,7 +315,7 @@ def _record_all(verdicts: Sequence[Verdict], backend: BaseSmsBackend) -> None:
 def _record(verdict: Verdict, backend: BaseSmsBackend) -> Exception | None:
     """None when it is written down. Whatever the failure is, it must not cost the other answers."""
     try:
-        record_results(verdict.intent, verdict.results, poll_after=_first_poll(backend.capabilities))
+        record_results(verdict.intent, verdict.results, poll_after=first_poll(backend.capabilities))
     except Exception as error:
         logger.warning("The answer to %s could not be recorded yet.", verdict.intent.reference, exc_info=True)
         return error
@@ -348,12 +367,6 @@ def _offer_in_halves(intent: Intent, backend: BaseSmsBackend) -> bool:
         finally:
             give_back(claim)
     return True
-
-
-def _first_poll(capabilities: Capabilities) -> timedelta | None:
-    if not capabilities.receipts_poll:
-        return None
-    return FIRST_POLL_PRETENDING if capabilities.pretends else FIRST_POLL
 
 
 def _note_handover(intents: Sequence[Intent]) -> None:

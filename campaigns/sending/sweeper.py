@@ -15,8 +15,10 @@ from campaigns.models import CANCELLABLE, Campaign, CampaignStatus, ImportStatus
 from campaigns.wakeups import wake
 
 from .claim import claimable
+from .pacing import cut_reservations
 from .polling import poll_receipts
 from .recovery import expire_leases
+from .settling import settle_unknown
 
 logger = logging.getLogger(__name__)
 
@@ -24,12 +26,14 @@ logger = logging.getLogger(__name__)
 def sweep() -> None:
     """Do each step; one that fails is logged and does not keep the others from being done."""
     steps: tuple[Callable[[], object], ...] = (
+        cut_reservations,
         start_due_campaigns,
         expire_leases,
         finish_cancelled,
         reopen_completed,
         wake_waiting,
         wake_imports,
+        settle_unknown,
         match_receipts,
         poll_receipts,
     )
