@@ -273,16 +273,22 @@ def finish_freezing(locked: Campaign) -> None:
 
 
 def complete_if_done(campaign_id: int) -> bool:
-    """Completed means that nothing is queued, claimed or being handed over."""
+    """
+    Completed means that nothing is queued, claimed or being handed over, and nothing unknown is being looked up.
+
+    What is unknown and cannot be looked up waits for an operator; the campaign does not.
+    """
     sending = Campaign.objects.filter(pk=campaign_id, status=CampaignStatus.SENDING)
-    pending = SentMessage.objects.filter(campaign=campaign_id, status__in=PENDING)
-    if pending.exists():
+    messages = SentMessage.objects.filter(campaign=campaign_id)
+    pending = messages.filter(status__in=PENDING)
+    settling = messages.filter(status=MessageStatus.UNKNOWN, next_lookup_at__isnull=False)
+    if pending.exists() or settling.exists():
         return False
     with transaction.atomic():
         # Locked first and looked at in a statement of its own: a message that is put back into the queue at this very
         # moment holds the same lock, and must be seen.
         locked = sending.select_for_update().first()
-        if locked is None or pending.exists():
+        if locked is None or pending.exists() or settling.exists():
             return False
         locked.status, locked.ended_at = CampaignStatus.COMPLETED, timezone.now()
         locked.save()

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from campaigns import receipts
 from campaigns.models import MessageStatus, SentMessage
-from sms_backends import gateways, get_sms_backend
+from sms_backends import Capabilities, gateways, get_sms_backend
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +22,16 @@ BATCH = 100
 ROUND_SECONDS = 30.0
 #: Waits between questions about one message, in seconds; after the last one it is not asked again.
 POLL_SECONDS = (5, 15, 60, 300, 1800, 7200, 21600, 43200, 86400)
+#: After how long a gateway that can be asked is first asked.
+FIRST_POLL = timedelta(seconds=10)
+FIRST_POLL_PRETENDING = timedelta(seconds=2)
+
+
+def first_poll(capabilities: Capabilities) -> timedelta | None:
+    """How long after a message was taken its receipt is first asked for; None where nobody can be asked."""
+    if not capabilities.receipts_poll:
+        return None
+    return FIRST_POLL_PRETENDING if capabilities.pretends else FIRST_POLL
 
 
 def poll_receipts(limit: int = 5000) -> int:
