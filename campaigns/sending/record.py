@@ -169,8 +169,8 @@ def _wait_or_give_up(message: SentMessage, error: SmsError) -> None:
         _become(message, MessageStatus.QUEUED, error)
         if isinstance(error, RepeatedRequestError):
             # The gateway may be opened by hand before; this message must not be offered before.
-            wait = waiting_time(error, otherwise=REPETITION_SECONDS).total_seconds()
-            message.not_before = timezone.now() + timedelta(seconds=max(wait, REPETITION_SECONDS))
+            asked = waiting_time(error, otherwise=REPETITION_SECONDS)
+            message.not_before = timezone.now() + max(asked, timedelta(seconds=REPETITION_SECONDS))
         return
     message.retry_count += 1
     if message.retry_count > len(RETRY_SECONDS):
