@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 
 from campaigns import lifecycle
 from campaigns.composing import Template
-from campaigns.gateway_control import concerns_gateway, note_success, pause_gateway, react_to
+from campaigns.gateway_control import concerns_gateway, is_on_trial, note_success, pause_gateway, react_to
 from campaigns.models import Campaign, CampaignStatus, Purpose, SentMessage
 from campaigns.receipts import match_early_receipts
 from sms_backends import (
@@ -41,9 +41,10 @@ from sms_backends import (
 
 from .claim import Claim, claim_again, claim_campaign, claim_urgent, give_back
 from .handover import Intent, write_intent
-from .polling import first_poll
 from .pacing import limits_of, one_second_of, reserve
+from .polling import first_poll
 from .record import record_results
+from .slots import request_slots
 
 logger = logging.getLogger(__name__)
 
@@ -122,19 +123,34 @@ def _send_group(claim: Claim, messages: list[SentMessage], deadline: float | Non
         return False
     limits = limits_of(alias, messages[0].campaign_id)
     messages = one_second_of(limits, messages)
-    time_slots = reserve(limits, messages, urgent=messages[0].purpose != Purpose.CAMPAIGN)
+    on_trial = is_on_trial(alias)
+    if on_trial:
+        messages = messages[:1]
+    time_slots = reserve(limits, messages, urgent=_is_urgent(messages))
     if time_slots is None:
         _stand_by(STAND_BY_SECONDS)
         return True  # these wait again; those of other gateways may go
     if deadline is not None and time_slots.is_limited:
         deadline += OVERTIME_SECONDS
-    for wave in _waves(messages, backend.capabilities):
-        time_slots.wait_for([message for request in wave for message in request])
+    width = 1 if _is_bulk(messages, backend.capabilities) else max(1, backend.capabilities.max_connections)
+    requests = _requests(messages, backend.capabilities)
+    while requests:
+        time_slots.wait()
         if deadline is not None and time.monotonic() > deadline:
             return False
-        if not _offer(claim, wave, backend):
-            return False
+        wanted = min(width, len(requests))
+        with request_slots(backend, wanted, urgent=_is_urgent(messages), alone=on_trial) as granted:
+            wave, requests = requests[:granted], requests[granted:]
+            if not wave:
+                return True
+            if not _offer(claim, wave, backend):
+                return False
+        time_slots.pass_by([message for request in wave for message in request])
     return True
+
+
+def _is_urgent(messages: Sequence[SentMessage]) -> bool:
+    return messages[0].purpose != Purpose.CAMPAIGN
 
 
 def _offer(claim: Claim, wave: Sequence[Sequence[SentMessage]], backend: BaseSmsBackend) -> bool:
@@ -156,15 +172,15 @@ def _offer(claim: Claim, wave: Sequence[Sequence[SentMessage]], backend: BaseSms
     return go_on
 
 
-def _waves(messages: Sequence[SentMessage], capabilities: Capabilities) -> Iterator[list[list[SentMessage]]]:
-    """Requests that go out at the same time: one for adapters with a bulk call, a poolful for the others."""
+def _requests(messages: Sequence[SentMessage], capabilities: Capabilities) -> list[list[SentMessage]]:
+    """The messages of each request: as many as the adapter's bulk call takes, else one."""
+    size = max(1, capabilities.max_recipients) if _is_bulk(messages, capabilities) else 1
+    return [list(messages[start : start + size]) for start in range(0, len(messages), size)]
+
+
+def _is_bulk(messages: Sequence[SentMessage], capabilities: Capabilities) -> bool:
     same_text = len({message.body for message in messages}) == 1
-    bulk = capabilities.bulk_personalized or (capabilities.bulk_same_text and same_text)
-    size = max(1, capabilities.max_recipients) if bulk else 1
-    requests = [list(messages[start : start + size]) for start in range(0, len(messages), size)]
-    width = 1 if bulk else max(1, capabilities.max_connections)
-    for start in range(0, len(requests), width):
-        yield requests[start : start + width]
+    return capabilities.bulk_personalized or (capabilities.bulk_same_text and same_text)
 
 
 def _request_all(intents: Sequence[Intent], backend: BaseSmsBackend) -> list[list[SendResult]]:

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
+from typing import Protocol, TypeVar
 
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 
-from campaigns.models import Campaign, GatewayState, RateUnit, SentMessage
+from campaigns.models import Campaign, GatewayState, RateUnit
 
 #: How far ahead of now time is given away: enough that the next batch is ready when its time comes, and so little that
 #: an urgent message, which gets the next free moment, does not wait long.
@@ -27,6 +28,15 @@ AHEAD_SECONDS = 0.2
 URGENT_AHEAD_SECONDS = 5.0
 #: No reservation lies further ahead than this, unless the clock was set back.
 FURTHEST = timedelta(minutes=2)
+
+
+class Counted(Protocol):
+    """What a rate needs to know of a message."""
+
+    segment_count: int
+
+
+M = TypeVar("M", bound=Counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,7 @@ class Limit:
     unit: str
     free_in: float
 
-    def units(self, messages: Sequence[SentMessage]) -> int:
+    def units(self, messages: Sequence[Counted]) -> int:
         """What these messages count for."""
         if self.unit == RateUnit.SEGMENTS:
             return sum(max(message.segment_count, 1) for message in messages)
@@ -56,11 +66,14 @@ class Reservation:
     def is_limited(self) -> bool:
         return bool(self._starts)
 
-    def wait_for(self, messages: Sequence[SentMessage]) -> None:
-        """Sleep until the first of these may go; the next call is about those that follow."""
+    def wait(self) -> None:
+        """Sleep until the first of the messages that are left may go."""
         pause = max((start for _limit, start in self._starts), default=0.0) - time.monotonic()
         if pause > 0:
             time.sleep(pause)
+
+    def pass_by(self, messages: Sequence[Counted]) -> None:
+        """These have gone: what is left begins after their time."""
         self._starts = [(limit, start + limit.units(messages) / limit.per_second) for limit, start in self._starts]
 
 
@@ -90,7 +103,7 @@ def rows_per_claim(limits: Sequence[Limit], otherwise: int) -> int:
     return min([otherwise, *(limit.per_second for limit in limits)])
 
 
-def one_second_of(limits: Sequence[Limit], messages: Sequence[SentMessage]) -> list[SentMessage]:
+def one_second_of(limits: Sequence[Limit], messages: Sequence[Counted]) -> list[Counted]:
     """The first of these messages, as many as may go within a second; never fewer than one."""
     count = len(messages)
     for limit in limits:
@@ -99,7 +112,7 @@ def one_second_of(limits: Sequence[Limit], messages: Sequence[SentMessage]) -> l
     return list(messages[: max(count, 1)])
 
 
-def reserve(limits: Sequence[Limit], messages: Sequence[SentMessage], *, urgent: bool = False) -> Reservation | None:
+def reserve(limits: Sequence[Limit], messages: Sequence[Counted], *, urgent: bool = False) -> Reservation | None:
     """
     Time for these messages; None when others were faster and none is free soon enough.
 

@@ -19,6 +19,7 @@ from .pacing import cut_reservations
 from .polling import poll_receipts
 from .recovery import expire_leases
 from .settling import settle_unknown
+from .slots import cut_slot_leases
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ def sweep() -> None:
     """Do each step; one that fails is logged and does not keep the others from being done."""
     steps: tuple[Callable[[], object], ...] = (
         cut_reservations,
+        cut_slot_leases,
         start_due_campaigns,
         expire_leases,
         finish_cancelled,
