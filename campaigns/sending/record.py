@@ -20,6 +20,7 @@ from campaigns.models import Attempt, EventKind, FailureReason, MessageEvent, Me
 from campaigns.storable import storable_cost, storable_json, storable_text
 from sms_backends import Outcome, RepeatedRequestError, SendResult, SmsError
 
+from .acceptance import Answer, record_acceptances
 from .bulk_update import bulk_update
 from .doubt import ask_about
 from .handover import Intent
@@ -56,24 +57,34 @@ def record_results(intent: Intent, results: Sequence[SendResult], *, poll_after:
 
     `poll_after` is when to ask for a receipt first; None for gateways that cannot be asked.
     """
-    finished = timezone.now()
     with transaction.atomic():
-        ids = [message.pk for message in intent.messages]
-        locked = {message.pk: message for message in SentMessage.objects.select_for_update().filter(pk__in=ids)}
-        for attempt, answer in zip(intent.attempts, results, strict=True):
-            result = _storable(_doubt_repetition(answer, attempt))
-            _complete(attempt, result)
-            attempt.finished_at = finished
-            message = locked[attempt.message_id]
-            if message.reference == attempt.reference:
-                _apply(message, result, poll_after)
-            else:
-                _apply_late(message, attempt, result)
-        requeue([message for message in locked.values() if message.status == MessageStatus.QUEUED])
-        bulk_update(intent.attempts, _COMPLETED)
-        bulk_update(list(locked.values()), _CHANGED)
-        if new_doubt := [pk for pk, message in locked.items() if message.status == MessageStatus.UNKNOWN]:
-            ask_about(new_doubt, locked[new_doubt[0]].gateway)
+        others = record_acceptances(intent, results, poll_after=poll_after)
+        if others:
+            _record_others(others, intent.reference, poll_after)
+
+
+def _record_others(answers: Sequence[Answer], reference: str, poll_after: timedelta | None) -> None:
+    """Each by what its message has become meanwhile."""
+    finished = timezone.now()
+    ids = [key.message_id for key, _result in answers]
+    locked = {
+        message.pk: message for message in SentMessage.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+    }
+    attempts = {attempt.message_id: attempt for attempt in Attempt.objects.filter(message__in=ids, reference=reference)}
+    for key, answer in answers:
+        message, attempt = locked[key.message_id], attempts[key.message_id]
+        result = _storable(_doubt_repetition(answer, attempt))
+        _complete(attempt, result)
+        attempt.finished_at = finished
+        if message.reference == attempt.reference:
+            _apply(message, result, poll_after)
+        else:
+            _apply_late(message, attempt, result)
+    requeue([message for message in locked.values() if message.status == MessageStatus.QUEUED])
+    bulk_update(list(attempts.values()), _COMPLETED)
+    bulk_update(list(locked.values()), _CHANGED)
+    if new_doubt := [pk for pk, message in locked.items() if message.status == MessageStatus.UNKNOWN]:
+        ask_about(new_doubt, locked[new_doubt[0]].gateway)
 
 
 def _storable(result: SendResult) -> SendResult:
