@@ -62,6 +62,8 @@ def allowed_actions(campaign: Campaign) -> set[str]:
         CampaignStatus.FREEZING: {"pause", "cancel"},
         CampaignStatus.SENDING: {"pause", "cancel"},
         CampaignStatus.PAUSED: {"resume", "cancel"},
+        CampaignStatus.COMPLETED: {"resend"},
+        CampaignStatus.CANCELLED: {"resend"},
     }
     return by_status.get(campaign.status, set()) | {"duplicate", "test"}
 

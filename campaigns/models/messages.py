@@ -80,6 +80,7 @@ class SuppressionReason(models.TextChoices):
     EMPTY_TEXT = "empty_text", _("the text is empty")
     NOT_ALLOWED = "not_allowed", _("not in the installation's list of numbers")
     COUNTRY_NOT_ENABLED = "country_not_enabled", _("country not allowed")
+    REACHED_MEANWHILE = "reached_meanwhile", _("reached meanwhile by the first message")
 
 
 class FailureReason(models.TextChoices):
@@ -113,6 +114,7 @@ class FailureReason(models.TextChoices):
     TOO_LATE = "too_late", _("not sent in time")
     RETRIES_USED = "retries_used", _("all tries used")
     WORKER_LOST = "worker_lost", _("the worker stopped while handing it over")
+    SUPERSEDED = "superseded", _("sent again in another campaign")
 
 
 class Purpose(models.TextChoices):

@@ -19,6 +19,7 @@ from campaigns import lifecycle
 from campaigns.audience import Planned, audience, plan
 from campaigns.composing import Template
 from campaigns.models import Campaign, CampaignStatus, MessageStatus, Purpose, SentMessage, SuppressionReason
+from campaigns.resending import copy_chunk
 
 from .bulk_insert import bulk_insert
 
@@ -77,6 +78,11 @@ def freeze_chunk(campaign_id: int, token: str) -> bool:
         campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
         if campaign.status != CampaignStatus.FREEZING or campaign.launch_token != token:
             return False
+        if campaign.parent is not None:
+            is_more = copy_chunk(campaign, limit=CHUNK)
+            if not is_more:
+                _finish(campaign)
+            return is_more
         launch = campaign.launch
         contacts = audience(launch["include_groups"], launch["exclude_groups"]).filter(
             pk__gt=campaign.freeze_cursor, pk__lte=launch["last_contact_id"]
