@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.datastructures import MultiValueDict
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
@@ -22,7 +22,7 @@ from sms_backends import gateways
 from sms_backends.phone_numbers import InvalidPhoneNumber, parse
 
 from .composing import as_text, normalise_name
-from .models import MARKETING_WINDOW, Campaign, CampaignKind, Contact, ContactGroup, OptOut
+from .models import MARKETING_WINDOW, Campaign, CampaignKind, Contact, ContactGroup, MessageStatus, OptOut
 from .preflight import check_body
 
 BLANK_ATTRIBUTE_ROWS = 3
@@ -270,6 +270,24 @@ class ReasonForm(forms.Form):
     """Why something is done; it goes into the audit trail."""
 
     note = forms.CharField(label=_("Reason"), widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class ResendForm(forms.Form):
+    """Who gets a campaign's text again. `counts` are the states to choose from, each with its number of people."""
+
+    statuses = forms.MultipleChoiceField(
+        label=_("Send again to the people whose message is"), widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, *args: Any, counts: Mapping[MessageStatus, int], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = cast(forms.MultipleChoiceField, self.fields["statuses"])
+        field.choices = [
+            (status.value, _t("%(status)s: %(count)s") % {"status": status.label, "count": number_format(count)})
+            for status, count in counts.items()
+        ]
+        # The unknown are a risk that is chosen, not left unchosen.
+        field.initial = [status.value for status in counts if status != MessageStatus.UNKNOWN]
 
 
 class QuickSendForm(forms.Form):

@@ -23,6 +23,7 @@ from campaigns.forms import CampaignForm
 from campaigns.models import EDITABLE, Campaign, CampaignStatus, MessageStatus
 from campaigns.preflight import group_ids
 from campaigns.reports import many_campaign_figures
+from campaigns.resending import resendable_counts
 
 from .base import FilledChangeList, acting_user
 from .campaign_actions import CampaignActions, action_url
@@ -39,6 +40,7 @@ LABELS = {
     "unschedule": _("Do not start by itself"),
     "pause": _("Pause"),
     "test": _("Send a test…"),
+    "resend": _("Resend to failed, undelivered or unknown…"),
     "duplicate": _("Duplicate"),
     "cancel": _("Cancel…"),
 }
@@ -66,7 +68,7 @@ class CampaignAdmin(CampaignActions):
     search_fields = ("name", "body")
     search_help_text = _("A part of the name or of the text.")
     autocomplete_fields = ("include_groups", "exclude_groups")
-    actions = ("send_now", "schedule", "pause", "resume", "cancel", "duplicate", "send_test")
+    actions = ("send_now", "schedule", "pause", "resume", "cancel", "send_again", "duplicate", "send_test")
     empty_text = _("There are no campaigns yet. Write the first one: a text, and the groups that get it.")
     fieldsets = (
         (None, {"fields": ("name", "body")}),
@@ -190,6 +192,8 @@ class CampaignAdmin(CampaignActions):
 
     def _page_context(self, request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         allowed = lifecycle.allowed_actions(campaign)
+        if "resend" in allowed and not resendable_counts(campaign):
+            allowed.remove("resend")
         unknown = undecided(campaign.messages.all()) if campaign.launched_at else campaign.messages.none()
         progress = progress_of(campaign) if campaign.launched_at else None
         return {
