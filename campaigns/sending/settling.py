@@ -282,6 +282,7 @@ def _note_not_found(doubt: _Doubt, answers: _Answers) -> bool:
             SentMessage.objects.select_for_update()
             .filter(pk=doubt.message.pk, status=MessageStatus.UNKNOWN, next_lookup_at__isnull=False)
             .filter(reference=doubt.message.reference)
+            .exclude(events__kind=EventKind.LEFT)
             .first()
         )
         if locked is None:

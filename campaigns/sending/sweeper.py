@@ -16,7 +16,7 @@ from campaigns.wakeups import wake
 
 from .claim import claimable
 from .pacing import cut_reservations
-from .polling import poll_receipts
+from .polling import give_up_waiting, poll_receipts
 from .recovery import expire_leases
 from .settling import settle_unknown
 from .slots import cut_slot_leases
@@ -38,6 +38,7 @@ def sweep() -> None:
         settle_unknown,
         match_receipts,
         poll_receipts,
+        give_up_waiting,
     )
     for step in steps:
         try:
