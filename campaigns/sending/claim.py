@@ -8,10 +8,9 @@ recipient's local time is inside the window, the row's waiting time is over.
 from __future__ import annotations
 
 import secrets
-import zoneinfo
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
@@ -20,7 +19,9 @@ from django.utils import timezone
 
 from campaigns.gateway_control import closed_gateways
 from campaigns.models import Campaign, CampaignStatus, MessageStatus, SentMessage
+from campaigns.windows import closed_to, window_of
 
+from .openings import fail_too_late, is_over
 from .pacing import limits_of, rows_per_claim, waiting_seconds
 from .update_returning import update_returning
 
@@ -71,13 +72,16 @@ def claim_campaign(campaign_id: int, limit: int = BATCH) -> Claim:
     campaign = Campaign.objects.get(pk=campaign_id)
     if campaign.status != CampaignStatus.SENDING or campaign.launch["gateway"] in closed_gateways():
         return Claim("")
+    if is_over(campaign):
+        fail_too_late(SentMessage.objects.filter(campaign=campaign, status=MessageStatus.QUEUED))
+        return Claim("")
     limits = limits_of(campaign.launch["gateway"], campaign_id)
     if (wait := waiting_seconds(limits)) > 0:
         return Claim("", wait_seconds=wait)
     waiting = claimable(SentMessage.objects.filter(campaign=campaign, campaign__status=CampaignStatus.SENDING))
-    closed = closed_time_zones(campaign, timezone.now())
+    closed = closed_to(window_of(campaign), campaign.time_zones, timezone.now())
     if closed:
-        waiting = waiting.exclude(time_zone__in=closed)
+        waiting = waiting.exclude(closed)
     return _claim(waiting, rows_per_claim(limits, limit))
 
 
@@ -121,23 +125,3 @@ def give_back(claim: Claim) -> int:
     return SentMessage.objects.filter(
         pk__in=[message.pk for message in claim.messages], claim_token=claim.token, status=MessageStatus.CLAIMED
     ).update(status=MessageStatus.QUEUED, claim_token="", lease_expires_at=None)
-
-
-def closed_time_zones(campaign: Campaign, now: datetime) -> list[str]:
-    """The audience's time zones in which it is now outside the campaign's sending window."""
-    if campaign.window_start is None or campaign.window_end is None:
-        return []
-    return [
-        zone for zone in campaign.time_zones if not in_window(campaign.window_start, campaign.window_end, now, zone)
-    ]
-
-
-def in_window(start: time, end: time, now: datetime, zone: str) -> bool:
-    """Whether local time in `zone` (empty: the installation's) is in [start, end), which may reach over midnight."""
-    try:
-        local = now.astimezone(zoneinfo.ZoneInfo(zone)) if zone else timezone.localtime(now)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        local = timezone.localtime(now)
-    if start <= end:
-        return start <= local.time() < end
-    return local.time() >= start or local.time() < end

@@ -129,7 +129,8 @@ def _opted_out() -> Q:
 
 def _may_go() -> Q:
     """Lease, campaign, gateway and opt-outs, asked in the statement that makes a row `sending`."""
-    running = Campaign.objects.filter(pk=OuterRef("campaign"), status=CampaignStatus.SENDING)
+    in_time = Q(ends_at__isnull=True) | Q(ends_at__gt=Now())
+    running = Campaign.objects.filter(in_time, pk=OuterRef("campaign"), status=CampaignStatus.SENDING)
     closed = GatewayState.objects.filter(
         Q(paused_at__isnull=False) | Q(held_until__gt=Now()), alias=OuterRef("gateway")
     )

@@ -103,7 +103,7 @@ def rows_per_claim(limits: Sequence[Limit], otherwise: int) -> int:
     return min([otherwise, *(limit.per_second for limit in limits)])
 
 
-def one_second_of(limits: Sequence[Limit], messages: Sequence[Counted]) -> list[Counted]:
+def one_second_of(limits: Sequence[Limit], messages: Sequence[M]) -> list[M]:
     """The first of these messages, as many as may go within a second; never fewer than one."""
     count = len(messages)
     for limit in limits:

@@ -9,13 +9,15 @@ from django.utils import timezone
 from campaigns import lifecycle
 from campaigns.models import Campaign, CampaignStatus, FailureReason, MessageStatus, SentMessage
 
+from .openings import is_over
+
 
 def requeue(messages: Sequence[SentMessage]) -> None:
     """
     Make these locked rows wait again (or not, as their campaign's state demands); the caller saves them.
 
-    A cancelled campaign's messages are cancelled instead; a completed campaign runs again. What is sent again in a
-    child campaign never waits here as well. Call inside a transaction.
+    A cancelled campaign's messages are cancelled instead, those of one whose end has passed are given up; a completed
+    campaign runs again. What is sent again in a child campaign never waits here as well. Call inside a transaction.
     """
     by_campaign: dict[int, list[SentMessage]] = {}
     for message in messages:
@@ -32,5 +34,9 @@ def requeue(messages: Sequence[SentMessage]) -> None:
             for message in by_campaign[campaign.pk]:
                 message.status = MessageStatus.CANCELLED
                 message.reason = message.reason_text = ""
+        elif campaign.status != CampaignStatus.PAUSED and is_over(campaign):
+            for message in by_campaign[campaign.pk]:
+                message.status, message.not_before = MessageStatus.FAILED, None
+                message.reason, message.reason_text = FailureReason.TOO_LATE, ""
         elif campaign.status == CampaignStatus.COMPLETED:
             lifecycle.run_again(campaign)

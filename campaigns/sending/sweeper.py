@@ -15,6 +15,7 @@ from campaigns.models import CANCELLABLE, Campaign, CampaignStatus, ImportStatus
 from campaigns.wakeups import wake
 
 from .claim import claimable
+from .openings import attend_to_openings
 from .pacing import cut_reservations
 from .polling import give_up_waiting, poll_receipts
 from .recovery import expire_leases
@@ -33,6 +34,7 @@ def sweep() -> None:
         expire_leases,
         finish_cancelled,
         reopen_completed,
+        attend_to_openings,
         wake_waiting,
         wake_imports,
         settle_unknown,
