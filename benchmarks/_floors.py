@@ -45,15 +45,19 @@ CONTACTS = (
     "FROM campaigns_contact WHERE id IN (SELECT contact_id FROM campaigns_contact_groups WHERE contactgroup_id = {0}) "
     "AND id > {0} ORDER BY id LIMIT {0}"
 )
+CLAIM = (
+    "UPDATE campaigns_sentmessage SET status = 'claimed', claim_token = {0}, lease_expires_at = {lease} WHERE id IN ("
+    "SELECT id FROM campaigns_sentmessage WHERE campaign_id = {0} AND status = 'queued' "
+    "AND (not_before IS NULL OR not_before <= {now}) ORDER BY id LIMIT {0} {skip}) RETURNING id, phone_number, body"
+)
 INTENT = (
-    "UPDATE campaigns_sentmessage SET status = 'sending', claim_token = {0}, reference = {0}, "
-    "attempt_count = attempt_count + 1, lease_expires_at = {lease}, not_before = NULL WHERE id IN ("
-    "SELECT id FROM campaigns_sentmessage m WHERE campaign_id = {0} AND status = 'queued' "
-    "AND (not_before IS NULL OR not_before <= {now}) "
+    "UPDATE campaigns_sentmessage AS m SET status = 'sending', reference = {0}, attempt_count = attempt_count + 1, "
+    "lease_expires_at = {lease}, not_before = NULL WHERE id {ours} AND status = 'claimed' AND claim_token = {0} "
+    "AND lease_expires_at > {now} "
     "AND EXISTS (SELECT 1 FROM campaigns_campaign c WHERE c.id = m.campaign_id AND c.status = 'sending') "
     "AND NOT EXISTS (SELECT 1 FROM campaigns_gatewaystate g WHERE g.alias = m.gateway AND g.paused_at IS NOT NULL) "
     "AND NOT EXISTS (SELECT 1 FROM campaigns_optout o WHERE o.canonical_number = m.canonical_number) "
-    "ORDER BY id LIMIT {0} {skip}) RETURNING id, phone_number, body, attempt_count"
+    "RETURNING id, attempt_count"
 )
 SENT = "status = 'sent', claim_token = '', lease_expires_at = NULL, sent_at = {now}, status_at = {now}"
 
@@ -100,21 +104,23 @@ class PostgresFloor:
 
     def dispatch(self, campaign: int, size: int) -> int:
         sent = 0
-        intent = INTENT.format(
-            "%s", lease="now() + interval '90 seconds'", now="now()", skip="FOR UPDATE OF m SKIP LOCKED"
-        )
+        words = {"lease": "now() + interval '90 seconds'", "now": "now()", "ours": "= ANY(%s)"}
+        claim = CLAIM.format("%s", **words, skip="FOR UPDATE SKIP LOCKED")
+        intent = INTENT.format("%s", **words)
         while True:
             token, reference = secrets.token_hex(16), secrets.token_hex(16)
-            rows = self.connection.execute(intent, [token, reference, campaign, size]).fetchall()
-            if not rows:
+            claimed = self.connection.execute(claim, [token, campaign, size]).fetchall()
+            self.connection.commit()
+            if not claimed:
                 return sent
+            rows = self.connection.execute(intent, [reference, [row[0] for row in claimed], token]).fetchall()
             ids = [row[0] for row in rows]
             self.connection.execute(
                 "INSERT INTO campaigns_attempt (message_id, number, reference, claim_token, gateway, account, "
                 "provider_message_id, outcome, error_code, error_text, started_at) "
                 "SELECT v.id, v.number, %s, %s, 'default', 'account', '', '', '', '', now() "
                 "FROM unnest(%s::bigint[], %s::int[]) AS v(id, number)",
-                [reference, token, ids, [row[3] for row in rows]],
+                [reference, token, ids, [row[1] for row in rows]],
             )
             self.connection.commit()
             answers = [ids, ["" for _row in rows]]
@@ -157,20 +163,25 @@ class SqliteFloor:
     def dispatch(self, campaign: int, size: int) -> int:
         sent = 0
         now = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
-        intent = INTENT.format("?", lease="strftime('%Y-%m-%d %H:%M:%f', 'now', '+90 seconds')", now=now, skip="")
+        lease = "strftime('%Y-%m-%d %H:%M:%f', 'now', '+90 seconds')"
+        claim = CLAIM.format("?", lease=lease, now=now, skip="")
         while True:
             token, reference = secrets.token_hex(16), secrets.token_hex(16)
             self.connection.execute("BEGIN IMMEDIATE")
-            rows = self.connection.execute(intent, [token, reference, campaign, size]).fetchall()
+            claimed = self.connection.execute(claim, [token, campaign, size]).fetchall()
+            self.connection.execute("COMMIT")
+            if not claimed:
+                return sent
+            intent = INTENT.format("?", lease=lease, now=now, ours=f"IN ({', '.join('?' * len(claimed))})")
+            self.connection.execute("BEGIN IMMEDIATE")
+            rows = self.connection.execute(intent, [reference, *(row[0] for row in claimed), token]).fetchall()
             self.connection.executemany(
                 "INSERT INTO campaigns_attempt (message_id, number, reference, claim_token, gateway, account, "
                 "provider_message_id, outcome, error_code, error_text, started_at) "
                 f"VALUES (?, ?, ?, ?, 'default', 'account', '', '', '', '', {now})",
-                [(row[0], row[3], reference, token) for row in rows],
+                [(row[0], row[1], reference, token) for row in rows],
             )
             self.connection.execute("COMMIT")
-            if not rows:
-                return sent
             self.connection.execute("BEGIN IMMEDIATE")
             self.connection.executemany(
                 f"UPDATE campaigns_attempt SET outcome = 'accepted', provider_message_id = ?, finished_at = {now} "

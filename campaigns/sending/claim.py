@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
@@ -20,12 +21,15 @@ from django.utils import timezone
 from campaigns.gateway_control import closed_gateways
 from campaigns.models import Campaign, CampaignStatus, MessageStatus, SentMessage
 from campaigns.windows import closed_to, window_of
+from sms_backends import get_sms_backend
 
 from .openings import fail_too_late, is_over
 from .pacing import limits_of, rows_per_claim, waiting_seconds
 from .update_returning import update_returning
 
 BATCH = 200
+#: The same where one request takes many: the fewer claims, the fewer statements for each message.
+BULK_BATCH = 500
 #: Longer than one request may take (its deadline) plus 30 seconds.
 LEASE = timedelta(seconds=90)
 
@@ -61,13 +65,15 @@ class Claim:
     messages: list[ClaimedMessage] = field(default_factory=list)
     #: When there are none only because the rate is used up: in how many seconds to ask again.
     wait_seconds: float = 0.0
+    #: Those for which an intent was asked: it has made them `sending`, or put them where they belong.
+    offered: set[int] = field(default_factory=set)
 
 
 def new_token() -> str:
     return secrets.token_hex(16)
 
 
-def claim_campaign(campaign_id: int, limit: int = BATCH) -> Claim:
+def claim_campaign(campaign_id: int, limit: int | None = None) -> Claim:
     """Take waiting rows of one campaign, in the order of the audience. Empty when none may go now."""
     campaign = Campaign.objects.get(pk=campaign_id)
     if campaign.status != CampaignStatus.SENDING or campaign.launch["gateway"] in closed_gateways():
@@ -82,7 +88,19 @@ def claim_campaign(campaign_id: int, limit: int = BATCH) -> Claim:
     closed = closed_to(window_of(campaign), campaign.time_zones, timezone.now())
     if closed:
         waiting = waiting.exclude(closed)
-    return _claim(waiting, rows_per_claim(limits, limit))
+    return _claim(waiting, rows_per_claim(limits, limit or _batch(campaign.launch["gateway"])))
+
+
+def _batch(alias: str) -> int:
+    """As many as make whole requests."""
+    try:
+        capabilities = get_sms_backend(alias).capabilities
+    except ImproperlyConfigured:
+        return BATCH  # dispatch says so to the operators
+    if not (capabilities.bulk_same_text or capabilities.bulk_personalized):
+        return BATCH
+    size = min(max(1, capabilities.max_recipients), BULK_BATCH)
+    return BULK_BATCH // size * size
 
 
 def claim_urgent(limit: int = BATCH) -> Claim:
@@ -122,6 +140,7 @@ def _claim(waiting: QuerySet[SentMessage], limit: int) -> Claim:
 
 def give_back(claim: Claim) -> int:
     """Rows of this claim that were not handed over wait again."""
-    return SentMessage.objects.filter(
-        pk__in=[message.pk for message in claim.messages], claim_token=claim.token, status=MessageStatus.CLAIMED
-    ).update(status=MessageStatus.QUEUED, claim_token="", lease_expires_at=None)
+    left = [message.pk for message in claim.messages if message.pk not in claim.offered]
+    return SentMessage.objects.filter(pk__in=left, claim_token=claim.token, status=MessageStatus.CLAIMED).update(
+        status=MessageStatus.QUEUED, claim_token="", lease_expires_at=None
+    )

@@ -93,6 +93,7 @@ def write_intent(claim: Claim, messages: Sequence[ClaimedMessage], backend: Base
             _suppress(ours.filter(_opted_out()), SuppressionReason.OPTED_OUT)
             _suppress(ours.filter(reached_before()), SuppressionReason.REACHED_MEANWHILE)
             ours.update(status=MessageStatus.QUEUED, claim_token="", lease_expires_at=None)
+    claim.offered.update(ids)
     by_id = {message.pk: message for message in messages}
     sending = [by_id[attempt.message_id] for attempt in attempts]
     return Intent(reference, claim.token, sending, attempts, wall_clock, boot_clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -19,6 +20,7 @@ from campaigns.sending.claim import (
     give_back,
 )
 from campaigns.single import queue_single
+from tests.campaigns import providers
 from tests.campaigns.building import (
     assert_adds_up,
     frozen,
@@ -172,3 +174,20 @@ def test_what_still_waits_at_the_end_is_given_up_as_too_late(provider):
     assert {message.reason for message in failed} == {FailureReason.TOO_LATE}
     assert statuses(campaign) == {"claimed": 1, "failed": 2}
     assert_adds_up(campaign)
+
+
+# --- size -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("recipients", "claimed"), [(2, 4), (5, 5), (100, 5)])
+def test_a_claim_makes_whole_requests(provider, monkeypatch, recipients, claimed):
+    capabilities = replace(providers.SameText.capabilities, max_recipients=recipients)
+    monkeypatch.setattr(providers.SameText, "capabilities", capabilities)
+    monkeypatch.setattr(claiming, "BULK_BATCH", 5)
+    assert len(claim_campaign(launched(contacts=6).pk).messages) == claimed
+
+
+def test_where_a_request_takes_one_a_claim_is_smaller(adapter, monkeypatch):
+    adapter(providers.OneByOne)
+    monkeypatch.setattr(claiming, "BATCH", 2)
+    assert len(claim_campaign(launched(contacts=3).pk).messages) == 2
