@@ -2,7 +2,8 @@
 Sending windows: at which local times a campaign may write to somebody, and when it may again.
 
 A window is a time of day, days of the week and no holidays, by the wall clock where the recipient lives. That clock
-alone counts on the nights on which it changes: an hour that does not exist is skipped, one that comes twice counts twice.
+alone counts on the nights on which it changes: an hour that does not exist is skipped, one that comes twice counts
+twice.
 """
 
 from __future__ import annotations
