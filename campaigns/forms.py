@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.datastructures import MultiValueDict
+from django.utils.dates import WEEKDAYS
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -22,7 +23,17 @@ from sms_backends import gateways
 from sms_backends.phone_numbers import InvalidPhoneNumber, parse
 
 from .composing import as_text, normalise_name
-from .models import MARKETING_WINDOW, Campaign, CampaignKind, Contact, ContactGroup, MessageStatus, OptOut
+from .models import (
+    MARKETING_WINDOW,
+    Campaign,
+    CampaignKind,
+    Contact,
+    ContactGroup,
+    LateStart,
+    MessageStatus,
+    OptOut,
+    RateUnit,
+)
 from .preflight import check_body
 
 BLANK_ATTRIBUTE_ROWS = 3
@@ -139,10 +150,52 @@ def gateway_choices() -> list[tuple[str, str]]:
     return [(alias, alias) for alias in gateways]
 
 
+_DATE_ATTRS: dict[str, Any] = {"type": "date", "aria-label": _("Date")}
+_TIME_ATTRS: dict[str, Any] = {"type": "time", "aria-label": _("Time")}
+
+
+class MomentField(forms.SplitDateTimeField):
+    """A date and a time of day, in the zone of whoever types them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.SplitDateTimeWidget(
+            date_attrs=_DATE_ATTRS, time_attrs=_TIME_ATTRS, date_format="%Y-%m-%d", time_format="%H:%M"
+        )
+        super().__init__(
+            widget=widget, input_date_formats=["%Y-%m-%d"], input_time_formats=["%H:%M", "%H:%M:%S"], **kwargs
+        )
+
+
+class DaysField(forms.TypedMultipleChoiceField):
+    """Days of the week; its clean value is the list of their numbers, Monday is 1."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def __init__(self, **kwargs: Any) -> None:
+        days = [(number + 1, name) for number, name in WEEKDAYS.items()]
+        super().__init__(choices=days, coerce=int, **kwargs)
+
+
 class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
     """What a campaign says, to whom and how; refused when the text cannot work or somebody else was faster."""
 
     gateway = forms.ChoiceField(label=_("Gateway"), choices=gateway_choices, initial="default")
+    window_days = DaysField(label=_("On these days"), required=False, help_text=_("None chosen: on all days."))
+    max_per_second = forms.IntegerField(
+        label=_("At most per second"), required=False, min_value=1, help_text=_("Empty: as fast as the gateway allows.")
+    )
+    rate_unit = forms.ChoiceField(label=_("counted in"), choices=RateUnit.choices, required=False)
+    late_start = forms.ChoiceField(
+        label=_("If the start was missed"),
+        choices=LateStart.choices,
+        required=False,
+        help_text=_("What to do when nothing was running here at the time of the start."),
+    )
+    ends_at = MomentField(
+        label=_("Send no later than"),
+        required=False,
+        help_text=_("What is still waiting then is given up: too late."),
+    )
     #: When the campaign was last changed as far as this form knows.
     version = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -158,6 +211,12 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
             "sender_id",
             "window_start",
             "window_end",
+            "window_days",
+            "skip_holidays",
+            "max_per_second",
+            "rate_unit",
+            "late_start",
+            "ends_at",
         )
         widgets = {
             "body": forms.Textarea(attrs={"rows": 6, "data-segments": "segment-count"}),
@@ -183,6 +242,8 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         self._give_decent_hours(cleaned)
+        if cleaned.get("window_start") and cleaned.get("window_start") == cleaned.get("window_end"):
+            self.add_error("window_end", _t("The sending window has no length. Empty both times to send at any hour."))
         if "body" in cleaned:
             include = [group.pk for group in cleaned.get("include_groups", ())]
             exclude = [group.pk for group in cleaned.get("exclude_groups", ())]
@@ -210,24 +271,10 @@ def changed_meanwhile(at: datetime) -> str:
     ) % {"time": date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")}
 
 
-_DATE_ATTRS: dict[str, Any] = {"type": "date", "aria-label": _("Date")}
-_TIME_ATTRS: dict[str, Any] = {"type": "time", "aria-label": _("Time")}
-
-
 class ScheduleForm(forms.Form):
     """When a campaign starts, in the zone of whoever types it."""
 
-    at = forms.SplitDateTimeField(
-        label=_("Start at"),
-        widget=forms.SplitDateTimeWidget(
-            date_attrs=_DATE_ATTRS,
-            time_attrs=_TIME_ATTRS,
-            date_format="%Y-%m-%d",
-            time_format="%H:%M",
-        ),
-        input_date_formats=["%Y-%m-%d"],
-        input_time_formats=["%H:%M", "%H:%M:%S"],
-    )
+    at = MomentField(label=_("Start at"))
 
 
 class SendTestForm(forms.Form):

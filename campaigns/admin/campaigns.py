@@ -73,7 +73,20 @@ class CampaignAdmin(CampaignActions):
     fieldsets = (
         (None, {"fields": ("name", "body")}),
         (_("To whom"), {"fields": ("include_groups", "exclude_groups")}),
-        (_("How"), {"fields": ("kind", "gateway", "sender_id", ("window_start", "window_end"))}),
+        (_("How"), {"fields": ("kind", "gateway", "sender_id")}),
+        (
+            _("When"),
+            {
+                "fields": (
+                    ("window_start", "window_end"),
+                    "window_days",
+                    "skip_holidays",
+                    ("max_per_second", "rate_unit"),
+                    "ends_at",
+                    "late_start",
+                )
+            },
+        ),
     )
 
     # --- the list ------------------------------------------------------------------------------------------
