@@ -220,6 +220,7 @@ class CampaignAdmin(CampaignActions):
             "progress_url": action_url(campaign, "progress"),
             "audience_now": audience(*group_ids(campaign)).count() if campaign.status in EDITABLE else None,
             "unknown": list(unknown.order_by("pk")[:UNKNOWN_SHOWN]),
+            "looked_up": unknown.filter(next_lookup_at__isnull=False).count(),
             "unknown_url": action_url(campaign, "unknown"),
             "may_decide": self.may(request, "unknown"),
             "may_launch": self.may(request, "launch"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from campaigns.models import Campaign, MessageStatus, SentMessage
 from tests.campaigns.building import launched, make_message, message_to, number, send
@@ -63,3 +64,14 @@ def test_it_needs_the_permission_to_launch(client, campaign):
     response = client.post(campaign_url(campaign, "resend"), {"confirm": "yes", "statuses": ["failed"]})
     assert response.status_code == 403
     assert not campaign.children.exists()
+
+
+def test_the_page_says_which_unknown_messages_are_being_looked_up(client, provider):
+    campaign = send(launched(contacts=2))
+    for n, at in ((1, timezone.now()), (2, None)):
+        SentMessage.objects.filter(phone_number=number(n)).delete()
+        make_message(number(n), campaign=campaign, status=MessageStatus.UNKNOWN, next_lookup_at=at)
+    sign_in_superuser(client)
+    assert "The provider is being asked about 1 of them" in text_of(client.get(campaign.get_absolute_url()))
+    SentMessage.objects.update(next_lookup_at=None)
+    assert "is being asked about" not in text_of(client.get(campaign.get_absolute_url()))

@@ -134,7 +134,8 @@ def test_a_running_campaign_is_not_sent_again(provider):
 
 
 def test_an_interrupted_preparation_goes_on_and_takes_nobody_twice(provider, monkeypatch):
-    campaign = ended(provider, **{f"n{n}": MessageStatus.FAILED for n in range(1, 6)})
+    failed = MessageStatus.FAILED
+    campaign = ended(provider, n1=failed, n2=failed, n3=failed, n4=failed, n5=failed)
     monkeypatch.setattr(freezing, "CHUNK", 2)
     child = make_child(campaign, ALL, actor=None)
     assert freeze_chunk(child.pk, child.launch_token)

@@ -247,6 +247,7 @@ def test_a_provider_that_cannot_answer_proves_nothing_and_is_asked_ever_more_rar
     for _round in range(len(settling.LOOKUP_SECONDS)):
         settle_unknown()
         message = message_to(number(1))
+        assert message.next_lookup_at
         waits.append(round((message.next_lookup_at - timezone.now()).total_seconds()))
         SentMessage.objects.filter(pk=message.pk).update(next_lookup_at=timezone.now())
     assert waits == pytest.approx(settling.LOOKUP_SECONDS, abs=3)
@@ -366,6 +367,7 @@ def test_a_possible_repetition_waits_a_minute_after_the_first_attempt(searchable
     send(campaign)
     message = message_to(number(1))
     assert message.status == MessageStatus.QUEUED
+    assert message.not_before
     assert message.not_before >= timezone.now() + timedelta(seconds=55)
 
 
