@@ -67,6 +67,8 @@ class Claim:
     wait_seconds: float = 0.0
     #: Those for which an intent was asked: it has made them `sending`, or put them where they belong.
     offered: set[int] = field(default_factory=set)
+    #: Rows of a child campaign, whose people may have been reached meanwhile by what it was written in place of.
+    of_child: bool = True
 
 
 def new_token() -> str:
@@ -88,7 +90,9 @@ def claim_campaign(campaign_id: int, limit: int | None = None) -> Claim:
     closed = closed_to(window_of(campaign), campaign.time_zones, timezone.now())
     if closed:
         waiting = waiting.exclude(closed)
-    return _claim(waiting, rows_per_claim(limits, limit or _batch(campaign.launch["gateway"])))
+    claim = _claim(waiting, rows_per_claim(limits, limit or _batch(campaign.launch["gateway"])))
+    claim.of_child = campaign.parent_id is not None
+    return claim
 
 
 def _batch(alias: str) -> int:

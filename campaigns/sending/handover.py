@@ -79,7 +79,7 @@ def write_intent(claim: Claim, messages: Sequence[ClaimedMessage], backend: Base
     ours = SentMessage.objects.filter(pk__in=ids, status=MessageStatus.CLAIMED, claim_token=claim.token)
     with transaction.atomic():
         changed = update_returning(
-            ours.filter(_may_go()),
+            ours.filter(_may_go(claim)),
             ["id", "attempt_count"],
             status=MessageStatus.SENDING,
             reference=reference,
@@ -91,7 +91,8 @@ def write_intent(claim: Claim, messages: Sequence[ClaimedMessage], backend: Base
         _write_attempts(attempts, reference, claim.token, backend)
         if len(attempts) < len(ids):
             _suppress(ours.filter(_opted_out()), SuppressionReason.OPTED_OUT)
-            _suppress(ours.filter(reached_before()), SuppressionReason.REACHED_MEANWHILE)
+            if claim.of_child:
+                _suppress(ours.filter(reached_before()), SuppressionReason.REACHED_MEANWHILE)
             ours.update(status=MessageStatus.QUEUED, claim_token="", lease_expires_at=None)
     claim.offered.update(ids)
     by_id = {message.pk: message for message in messages}
@@ -128,15 +129,17 @@ def _opted_out() -> Q:
     return Q(Exists(OptOut.objects.filter(canonical_number=OuterRef("canonical_number"))))
 
 
-def _may_go() -> Q:
+def _may_go(claim: Claim) -> Q:
     """Lease, campaign, gateway and opt-outs, asked in the statement that makes a row `sending`."""
     in_time = Q(ends_at__isnull=True) | Q(ends_at__gt=Now())
     running = Campaign.objects.filter(in_time, pk=OuterRef("campaign"), status=CampaignStatus.SENDING)
     closed = GatewayState.objects.filter(
         Q(paused_at__isnull=False) | Q(held_until__gt=Now()), alias=OuterRef("gateway")
     )
-    # Only the rows of a child are looked back upon.
-    still_wanted = Q(Exists(running.filter(parent=None))) | (Q(Exists(running)) & ~reached_before())
+    # Looking back costs more than all the rest, and only the rows of a child have anything to look back upon.
+    still_wanted = Q(Exists(running))
+    if claim.of_child:
+        still_wanted = Q(Exists(running.filter(parent=None))) | (still_wanted & ~reached_before())
     return (
         Q(lease_expires_at__gt=Now()) & (Q(campaign__isnull=True) | still_wanted) & ~Q(Exists(closed)) & ~_opted_out()
     )
