@@ -23,7 +23,7 @@ from django.db.models.functions import Now
 from campaigns import lifecycle
 from campaigns.composing import Template
 from campaigns.gateway_control import concerns_gateway, is_on_trial, note_success, pause_gateway, react_to
-from campaigns.models import Campaign, CampaignStatus, Purpose, SentMessage
+from campaigns.models import Campaign, CampaignStatus, Purpose
 from campaigns.receipts import match_early_receipts
 from sms_backends import (
     BaseSmsBackend,
@@ -39,7 +39,7 @@ from sms_backends import (
     get_sms_backend,
 )
 
-from .claim import Claim, claim_again, claim_campaign, claim_urgent, give_back
+from .claim import Claim, ClaimedMessage, claim_again, claim_campaign, claim_urgent, give_back
 from .handover import Intent, write_intent
 from .pacing import limits_of, one_second_of, reserve
 from .polling import first_poll
@@ -98,13 +98,13 @@ def send_claim(claim: Claim, deadline: float | None = None) -> None:
         give_back(claim)
 
 
-def _by_request_kind(messages: Sequence[SentMessage]) -> list[list[SentMessage]]:
+def _by_request_kind(messages: Sequence[ClaimedMessage]) -> list[list[ClaimedMessage]]:
     """
     Messages that may share a request: same campaign, gateway and sender.
 
     A number stands only once in a request, or neither the answer nor a receipt could tell its messages apart.
     """
-    groups: dict[tuple[int | None, str, str, int], list[SentMessage]] = {}
+    groups: dict[tuple[int | None, str, str, int], list[ClaimedMessage]] = {}
     seen: Counter[str] = Counter()
     for message in messages:
         seen[message.canonical_number] += 1
@@ -113,7 +113,7 @@ def _by_request_kind(messages: Sequence[SentMessage]) -> list[list[SentMessage]]
     return list(groups.values())
 
 
-def _send_group(claim: Claim, messages: list[SentMessage], deadline: float | None) -> bool:
+def _send_group(claim: Claim, messages: list[ClaimedMessage], deadline: float | None) -> bool:
     """False when the gateway or the campaign stopped: nothing more of this claim should be offered."""
     alias = messages[0].gateway
     try:
@@ -149,11 +149,11 @@ def _send_group(claim: Claim, messages: list[SentMessage], deadline: float | Non
     return True
 
 
-def _is_urgent(messages: Sequence[SentMessage]) -> bool:
+def _is_urgent(messages: Sequence[ClaimedMessage]) -> bool:
     return messages[0].purpose != Purpose.CAMPAIGN
 
 
-def _offer(claim: Claim, wave: Sequence[Sequence[SentMessage]], backend: BaseSmsBackend) -> bool:
+def _offer(claim: Claim, wave: Sequence[Sequence[ClaimedMessage]], backend: BaseSmsBackend) -> bool:
     """Send requests at the same time. The intent of each must be durable before that request, and only then."""
     intents: list[Intent] = []
     failure: Error | None = None
@@ -172,13 +172,13 @@ def _offer(claim: Claim, wave: Sequence[Sequence[SentMessage]], backend: BaseSms
     return go_on
 
 
-def _requests(messages: Sequence[SentMessage], capabilities: Capabilities) -> list[list[SentMessage]]:
+def _requests(messages: Sequence[ClaimedMessage], capabilities: Capabilities) -> list[list[ClaimedMessage]]:
     """The messages of each request: as many as the adapter's bulk call takes, else one."""
     size = max(1, capabilities.max_recipients) if _is_bulk(messages, capabilities) else 1
     return [list(messages[start : start + size]) for start in range(0, len(messages), size)]
 
 
-def _is_bulk(messages: Sequence[SentMessage], capabilities: Capabilities) -> bool:
+def _is_bulk(messages: Sequence[ClaimedMessage], capabilities: Capabilities) -> bool:
     same_text = len({message.body for message in messages}) == 1
     return capabilities.bulk_personalized or (capabilities.bulk_same_text and same_text)
 
