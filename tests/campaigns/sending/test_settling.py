@@ -56,11 +56,13 @@ class Archive:
         self.account = "account-1"
         self.is_blind = False
         self.fails = False
+        #: The answer names this number, whichever was asked about.
+        self.answers_for = ""
 
     def answer(self, reference: str, phone_number: str) -> LookupResult:
         self.asked.append((reference, phone_number))
         if (reference, phone_number) not in self.known or self.is_blind:
-            return LookupResult(reference, phone_number, LookupStatus.NOT_FOUND)
+            return LookupResult(reference, self.answers_for or phone_number, LookupStatus.NOT_FOUND)
         state = self.states.get(phone_number, DeliveryStatus.ACCEPTED)
         receipt = DeliveryReceipt(f"id-{reference}", phone_number, state, reference=reference)
         return LookupResult(reference, phone_number, LookupStatus.TAKEN, receipt)
@@ -236,6 +238,24 @@ def test_not_found_proves_nothing_in_a_query_that_finds_nothing(searchable):
 def test_not_found_proves_nothing_without_another_message_to_find(searchable):
     campaign = in_doubt(searchable, taken=False)
     assert asked_for_long_enough(campaign) == {"unknown": 1}
+
+
+def test_an_answer_about_another_number_proves_nothing(searchable):
+    campaign = in_doubt(searchable, taken=False)
+    with_control(campaign)
+    archive.answers_for = number(8)
+    assert asked_for_long_enough(campaign) == {"unknown": 1}
+
+
+def test_both_waits_can_be_set(searchable, settings):
+    settings.SMS_SETTLE_SECONDS, settings.SMS_LOOKUP_GAP_SECONDS = 2, 3
+    campaign = in_doubt(searchable, taken=False)
+    with_control(campaign)
+    pass_time(2.5)
+    settle_unknown()
+    pass_time(3.5)
+    settle_unknown()
+    assert statuses(campaign) == {"queued": 1}
 
 
 def test_a_provider_that_cannot_answer_proves_nothing_and_is_asked_ever_more_rarely(searchable):
