@@ -18,6 +18,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from phonenumbers import SUPPORTED_REGIONS
 
 from sms_backends import gateways
 from sms_backends.phone_numbers import InvalidPhoneNumber, parse
@@ -29,6 +30,7 @@ from .models import (
     CampaignKind,
     Contact,
     ContactGroup,
+    Holiday,
     LateStart,
     MessageStatus,
     OptOut,
@@ -282,6 +284,28 @@ class SendTestForm(forms.Form):
 
     phone = PhoneField(label=_("Phone number"), help_text=_("In any spelling. One message is sent to this number now."))
     nonce = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
+
+
+class HolidayForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A day on which nobody should get a text."""
+
+    class Meta:
+        model = Holiday
+        fields = ("date", "country", "name")
+        widgets = {"date": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
+
+    def clean_country(self) -> str:
+        country = str(self.cleaned_data["country"]).upper()
+        if country and country not in SUPPORTED_REGIONS:
+            raise ValidationError(_t("“%(country)s” is no country's two letters, such as RU.") % {"country": country})
+        return country
+
+
+class RateForm(forms.Form):
+    """How fast messages go."""
+
+    max_per_second = forms.IntegerField(label=_("At most per second"), required=False, min_value=1, max_value=1_000_000)
+    rate_unit = forms.ChoiceField(label=_("counted in"), choices=RateUnit.choices)
 
 
 class AddToGroupForm(forms.Form):

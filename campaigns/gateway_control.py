@@ -64,6 +64,14 @@ def resume_gateway(alias: str, *, actor: User | None) -> None:
         wake("sweep")
 
 
+def set_rate(alias: str, *, per_second: int | None, unit: str, actor: User | None) -> None:
+    """Let no more than this through each second, from the next portion on. None: as fast as it goes."""
+    with transaction.atomic():
+        GatewayState.objects.get_or_create(alias=alias)
+        GatewayState.objects.filter(alias=alias).update(max_per_second=per_second, rate_unit=unit)
+        audit.record("gateway_rate", actor=actor, subject=alias, details={"per_second": per_second, "unit": unit})
+
+
 def hold_gateway(alias: str, error: SmsError) -> None:
     """
     Wait before the next request: as long as the provider asks, else longer with each failure, with jitter.
