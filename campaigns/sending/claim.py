@@ -10,7 +10,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
@@ -23,6 +22,7 @@ from campaigns.models import Campaign, CampaignStatus, MessageStatus, SentMessag
 from campaigns.windows import closed_to, window_of
 from sms_backends import get_sms_backend
 
+from .leases import LEASE
 from .openings import fail_too_late, is_over
 from .pacing import limits_of, rows_per_claim, waiting_seconds
 from .update_returning import update_returning
@@ -30,8 +30,6 @@ from .update_returning import update_returning
 BATCH = 200
 #: The same where one request takes many: the fewer claims, the fewer statements for each message.
 BULK_BATCH = 500
-#: Longer than one request may take (its deadline) plus 30 seconds.
-LEASE = timedelta(seconds=90)
 
 
 @dataclass(slots=True)

@@ -32,7 +32,8 @@ from campaigns.resending import reached_before
 from sms_backends import BaseSmsBackend
 
 from .bulk_insert import bulk_insert
-from .claim import LEASE, Claim, ClaimedMessage
+from .claim import Claim, ClaimedMessage
+from .leases import LEASE
 from .update_returning import update_returning
 
 #: A request must begin within this time after its intent: a process that slept longer gives its rows back unsent.

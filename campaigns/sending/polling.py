@@ -15,6 +15,8 @@ from campaigns import receipts
 from campaigns.models import MessageStatus, SentMessage
 from sms_backends import Capabilities, gateways, get_sms_backend
 
+from .slots import request_slots
+
 logger = logging.getLogger(__name__)
 
 BATCH = 100
@@ -81,11 +83,13 @@ def _poll_gateway(alias: str, limit: int, give_up: float) -> int:
         if time.monotonic() > give_up:
             break
         batch = rows[start : start + BATCH]
-        _space_out(batch)
         try:
-            found += receipts.receive(
-                alias, backend.fetch_receipts([(provider_id, number) for _pk, provider_id, number, _n in batch])
-            )
+            with request_slots(backend) as granted:
+                if not granted:
+                    break  # sending needs them all; asked again with the next sweep
+                _space_out(batch)
+                said = backend.fetch_receipts([(provider_id, number) for _pk, provider_id, number, _n in batch])
+            found += receipts.receive(alias, said)
         except Exception as error:
             # Of whatever kind: it must not keep the other gateways from being asked.
             logger.warning("Gateway %s could not be asked for receipts: %s", alias, type(error).__name__, exc_info=True)

@@ -37,6 +37,7 @@ from sms_backends import (
 from .doubt import can_look_up, lookup_gap, settle_time
 from .polling import first_poll
 from .requeue import requeue
+from .slots import request_slots
 
 logger = logging.getLogger(__name__)
 
@@ -195,7 +196,8 @@ class _Answers:
         first = min(attempt.pk for doubt in doubts for attempt in doubt.attempts)
         asked_at = timezone.now()
         try:
-            found = backend.lookup([*pairs, *_controls(backend, first, asked_at)])
+            with request_slots(backend) as granted:
+                found = backend.lookup([*pairs, *_controls(backend, first, asked_at)]) if granted else []
         except Exception as error:
             # Of whatever kind: it must not keep the other gateways from being asked.
             logger.warning(

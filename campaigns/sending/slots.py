@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 from campaigns.models import RequestSlot
 from sms_backends import BaseSmsBackend
 
-from .claim import LEASE
+from .leases import LEASE
 
 #: How long somebody waits for a slot before others get their turn, and how often he looks, in seconds.
 PATIENCE_SECONDS = 1.0

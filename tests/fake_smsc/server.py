@@ -183,8 +183,8 @@ class FakeSmsc:
 #: Methods that `/_control/<name>` calls with the JSON it is sent.
 CONTROLLED = frozenset(
     {
-        "messages", "requests", "most_open", "connections", "fault", "clear_faults", "refuse", "omit", "forbid_text", "set_status",
-        "set_callback", "callback_answers", "push_receipts", "push_incoming",
+        "messages", "requests", "most_open", "connections", "fault", "clear_faults", "refuse", "omit", "forbid_text",
+        "set_status", "set_callback", "callback_answers", "push_receipts", "push_incoming",
     }
 )  # fmt: skip
 

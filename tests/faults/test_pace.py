@@ -1,4 +1,4 @@
-"""Two clusters of workers together keep to the rate and to the number of open requests, by the provider's own record."""
+"""Several clusters of workers keep to one rate and one number of open requests, by the provider's own record."""
 
 from __future__ import annotations
 

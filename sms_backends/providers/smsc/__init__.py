@@ -104,6 +104,7 @@ class SmsBackend(BaseSmsBackend):
             type(self).capabilities,
             max_recipients=int(self._positive("SMSC_MAX_RECIPIENTS")),
             max_connections=int(self._positive("SMSC_MAX_CONNECTIONS")),
+            request_seconds=self._timeout,
         )
         self._http = HttpClient(
             self._base_url,

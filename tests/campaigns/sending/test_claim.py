@@ -13,12 +13,12 @@ from campaigns import gateway_control, lifecycle
 from campaigns.models import Campaign, FailureReason, GatewayState, Holiday, MessageStatus, Purpose, SentMessage
 from campaigns.sending import claim as claiming
 from campaigns.sending.claim import (
-    LEASE,
     claim_again,
     claim_campaign,
     claim_urgent,
     give_back,
 )
+from campaigns.sending.leases import LEASE
 from campaigns.single import queue_single
 from tests.campaigns import providers
 from tests.campaigns.building import (

@@ -10,11 +10,12 @@ from django.utils import timezone
 from campaigns.models import Purpose, RequestSlot
 from campaigns.sending import slots
 from campaigns.sending.dispatch import send_waiting
+from campaigns.sending.polling import poll_receipts
 from campaigns.sending.slots import cut_slot_leases, request_slots
 from campaigns.single import queue_single
 from sms_backends import BaseSmsBackend, Capabilities, get_sms_backend
 from tests.campaigns import providers
-from tests.campaigns.building import assert_adds_up, launched, number, send, statuses
+from tests.campaigns.building import assert_adds_up, launched, make_message, number, send, statuses
 
 pytestmark = pytest.mark.django_db
 
@@ -153,3 +154,14 @@ def test_a_single_message_goes_out_while_bulk_has_all_other_slots(adapter, provi
     with request_slots(get_sms_backend(), 4):
         assert not send_waiting(None, seconds=60)
     assert [request.numbers for request in provider.requests] == [[number(9)]]
+
+
+def test_questions_about_receipts_need_a_slot_too(adapter, provider, monkeypatch):
+    monkeypatch.setattr(Account, "capabilities", Capabilities(max_connections=4, receipts_poll=True))
+    adapter(Account)
+    make_message(status="sent", provider_message_id="id-1", next_poll_at=timezone.now())
+    with request_slots(get_sms_backend(), 4, urgent=True):
+        poll_receipts()
+        assert provider.asked == []
+    poll_receipts()
+    assert provider.asked == [("id-1", number(1))]
