@@ -42,8 +42,8 @@ COLUMNS = (*OWN, "created_at", "status_at", *SAME_FOR_ALL)
 
 CONTACTS = (
     "SELECT id, phone_number, first_name, last_name, email, language, region, time_zone, consent, attributes "
-    "FROM campaigns_contact WHERE id IN (SELECT contact_id FROM campaigns_contact_groups WHERE contactgroup_id = {0}) "
-    "AND id > {0} ORDER BY id LIMIT {0}"
+    "FROM campaigns_contact WHERE id IN (SELECT contact_id FROM campaigns_contact_groups WHERE contactgroup_id = {0} "
+    "AND contact_id > {0}) AND id > {0} ORDER BY id LIMIT {0}"
 )
 CLAIM = (
     "UPDATE campaigns_sentmessage SET status = 'claimed', claim_token = {0}, lease_expires_at = {lease} WHERE id IN ("
@@ -91,7 +91,7 @@ class PostgresFloor:
     def freeze(self, campaign: int, group: int, chunk: int) -> int:
         cursor, written = 0, 0
         names = ", ".join(COLUMNS)
-        while contacts := self.connection.execute(CONTACTS.format("%s"), [group, cursor, chunk]).fetchall():
+        while contacts := self.connection.execute(CONTACTS.format("%s"), [group, cursor, cursor, chunk]).fetchall():
             with (
                 self.connection.cursor() as copying,
                 copying.copy(f"COPY campaigns_sentmessage ({names}) FROM STDIN") as copy,
@@ -151,7 +151,7 @@ class SqliteFloor:
     def freeze(self, campaign: int, group: int, chunk: int) -> int:
         cursor, written = 0, 0
         insert = f"INSERT INTO campaigns_sentmessage ({', '.join(COLUMNS)}) VALUES ({', '.join('?' for _ in COLUMNS)})"
-        while contacts := self.connection.execute(CONTACTS.format("?"), [group, cursor, chunk]).fetchall():
+        while contacts := self.connection.execute(CONTACTS.format("?"), [group, cursor, cursor, chunk]).fetchall():
             for contact in contacts:
                 json.loads(contact[-1])
             self.connection.execute("BEGIN IMMEDIATE")

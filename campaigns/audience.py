@@ -60,10 +60,19 @@ class Planned(NamedTuple):
     reason_text: str = ""
 
 
-def audience(include_groups: Iterable[int], exclude_groups: Iterable[int] = ()) -> QuerySet[Contact]:
-    """The contacts in any of the included groups and in none of the excluded ones, each once, by id."""
-    membership = Contact.groups.through.objects
-    chosen = Contact.objects.filter(pk__in=membership.filter(contactgroup__in=list(include_groups)).values("contact"))
+def audience(
+    include_groups: Iterable[int], exclude_groups: Iterable[int] = (), *, after: int = 0, up_to: int | None = None
+) -> QuerySet[Contact]:
+    """
+    The contacts in any of the included groups and in none of the excluded ones, each once, by id.
+
+    `after` and `up_to` are bounds of the id. They bound the memberships too: otherwise each chunk of a large audience
+    would read those of all chunks before it.
+    """
+    bounds = {"gt": after} if up_to is None else {"gt": after, "lte": up_to}
+    membership = Contact.groups.through.objects.filter(**{f"contact__{name}": pk for name, pk in bounds.items()})
+    chosen = Contact.objects.filter(**{f"pk__{name}": pk for name, pk in bounds.items()})
+    chosen = chosen.filter(pk__in=membership.filter(contactgroup__in=list(include_groups)).values("contact"))
     left_out = list(exclude_groups)
     if left_out:
         chosen = chosen.exclude(pk__in=membership.filter(contactgroup__in=left_out).values("contact"))

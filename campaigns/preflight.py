@@ -78,7 +78,7 @@ def preflight(campaign: Campaign) -> Preflight:
     numbers: set[str] = set()
     zones = _UsualZones()
     last = 0
-    while planned := plan(audience(include, exclude).filter(pk__gt=last), template, kind=campaign.kind, limit=CHUNK):
+    while planned := plan(audience(include, exclude, after=last), template, kind=campaign.kind, limit=CHUNK):
         last = planned[-1].contact_id
         for one in planned:
             _count(found, one, numbers, zones)

@@ -84,8 +84,11 @@ def freeze_chunk(campaign_id: int, token: str) -> bool:
                 _finish(campaign)
             return is_more
         launch = campaign.launch
-        contacts = audience(launch["include_groups"], launch["exclude_groups"]).filter(
-            pk__gt=campaign.freeze_cursor, pk__lte=launch["last_contact_id"]
+        contacts = audience(
+            launch["include_groups"],
+            launch["exclude_groups"],
+            after=campaign.freeze_cursor,
+            up_to=launch["last_contact_id"],
         )
         planned = plan(contacts, Template(launch["body"]), kind=launch["kind"], limit=CHUNK)
         if not planned:
