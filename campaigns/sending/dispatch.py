@@ -57,6 +57,8 @@ class NotOffered(TemporaryError):
 RECORD_SECONDS = 60.0
 RECORD_PAUSE = 0.5
 
+#: For how long what was claimed is offered before urgent messages are looked for again, in seconds.
+TURN_SECONDS = 1.0
 #: How long a worker whose turn has not come waits at a time, in seconds.
 STAND_BY_SECONDS = 0.25
 #: What was reserved of a rate is used up even if the task's time ends meanwhile, for so many seconds at most.
@@ -79,7 +81,7 @@ def send_waiting(campaign_id: int | None, *, seconds: float) -> bool:
             continue
         if not claim.messages:
             return False
-        send_claim(claim, deadline)
+        send_claim(claim, min(deadline, time.monotonic() + TURN_SECONDS))
     return True
 
 
