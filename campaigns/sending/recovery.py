@@ -19,6 +19,7 @@ from campaigns.models import EventKind, FailureReason, MessageEvent, MessageStat
 from campaigns.wakeups import wake
 
 from .doubt import ask_about, settle_time
+from .leases import LEASE
 from .requeue import requeue
 
 CHUNK = 500
@@ -33,6 +34,13 @@ def expire_leases() -> tuple[int, int]:
     while found := _mark_unknown():
         unknown += found
     return waiting, unknown
+
+
+def cut_leases() -> int:
+    """After the clock was set back: let leases end when they would have. Returns how many it were."""
+    return SentMessage.objects.filter(
+        status__in=[MessageStatus.CLAIMED, MessageStatus.SENDING], lease_expires_at__gt=Now() + LEASE
+    ).update(lease_expires_at=Now() + LEASE)
 
 
 def _mark_unknown() -> int:

@@ -18,7 +18,7 @@ from .claim import claimable
 from .openings import attend_to_openings
 from .pacing import cut_reservations
 from .polling import give_up_waiting, poll_receipts
-from .recovery import expire_leases
+from .recovery import cut_leases, expire_leases
 from .settling import settle_unknown
 from .slots import cut_slot_leases
 
@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 def sweep() -> None:
     """Do each step; one that fails is logged and does not keep the others from being done."""
     steps: tuple[Callable[[], object], ...] = (
+        cut_leases,
         cut_reservations,
         cut_slot_leases,
         start_due_campaigns,
