@@ -37,6 +37,7 @@ from .models import (
     RateUnit,
 )
 from .preflight import check_body
+from .windows import PRESETS
 
 BLANK_ATTRIBUTE_ROWS = 3
 
@@ -182,6 +183,12 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
     """What a campaign says, to whom and how; refused when the text cannot work or somebody else was faster."""
 
     gateway = forms.ChoiceField(label=_("Gateway"), choices=gateway_choices, initial="default")
+    hours = forms.ChoiceField(
+        label=_("Usual hours"),
+        required=False,
+        choices=lambda: [("", _("as set below")), *((name, preset.label) for name, preset in PRESETS.items())],
+        help_text=_("Where the recipient lives. Replaces what is set below."),
+    )
     window_days = DaysField(label=_("On these days"), required=False, help_text=_("None chosen: on all days."))
     max_per_second = forms.IntegerField(
         label=_("At most per second"), required=False, min_value=1, help_text=_("Empty: as fast as the gateway allows.")
@@ -243,6 +250,7 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        self._fill_in_usual_hours(cleaned)
         self._give_decent_hours(cleaned)
         if cleaned.get("window_start") and cleaned.get("window_start") == cleaned.get("window_end"):
             self.add_error("window_end", _t("The sending window has no length. Empty both times to send at any hour."))
@@ -252,6 +260,11 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
             for problem in check_body(cleaned["body"], include, exclude):
                 self.add_error("body", problem)
         return cleaned
+
+    def _fill_in_usual_hours(self, cleaned: dict[str, Any]) -> None:
+        if preset := PRESETS.get(cleaned.get("hours", "")):
+            cleaned["window_start"], cleaned["window_end"] = preset.start, preset.end
+            cleaned["window_days"], cleaned["skip_holidays"] = list(preset.days), preset.skip_holidays
 
     def _give_decent_hours(self, cleaned: dict[str, Any]) -> None:
         """A new marketing campaign goes out by day, unless its author says otherwise now or later."""

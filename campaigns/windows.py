@@ -15,8 +15,10 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
-from .models import Campaign, Holiday
+from .models import MARKETING_WINDOW, Campaign, Holiday
 
 #: A window that does not open within this time never does.
 HORIZON = timedelta(days=400)
@@ -70,6 +72,27 @@ class Window:
         if self.days and day.isoweekday() not in self.days:
             return False
         return not self.holidays or ((day, "") not in self.holidays and (day, country) not in self.holidays)
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Usual sending hours, by a name that operators know."""
+
+    label: str | Promise
+    start: time
+    end: time
+    days: tuple[int, ...] = ()
+    skip_holidays: bool = False
+
+
+PRESETS = {
+    "day": Preset(_("by day, 9:00 to 21:00"), *MARKETING_WINDOW),
+    "work": Preset(
+        _("working hours, Monday to Friday, 9:00 to 18:00, not on holidays"), time(9), time(18), (1, 2, 3, 4, 5), True
+    ),
+    # 47 CFR 64.1200(c)(1): no telephone solicitation before 8 a.m. or after 9 p.m., local time at the called party's.
+    "us": Preset(_("United States, 8:00 to 21:00"), time(8), time(21)),
+}
 
 
 def window_of(campaign: Campaign) -> Window | None:

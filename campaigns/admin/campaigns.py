@@ -78,6 +78,7 @@ class CampaignAdmin(CampaignActions):
             _("When"),
             {
                 "fields": (
+                    "hours",
                     ("window_start", "window_end"),
                     "window_days",
                     "skip_holidays",
@@ -142,6 +143,16 @@ class CampaignAdmin(CampaignActions):
         if request.method == "POST" and transaction.get_connection().in_atomic_block:
             queryset = queryset.select_for_update()
         return queryset.filter(pk=object_id).first() if object_id.isdecimal() else None
+
+    def get_fieldsets(self, request: HttpRequest, obj: Campaign | None = None) -> Any:
+        """What only helps to fill in the form is not shown where there is none."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        return [
+            (title, {**options, "fields": tuple(name for name in options["fields"] if name != "hours")})
+            for title, options in fieldsets
+        ]
 
     def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or obj.is_editable)

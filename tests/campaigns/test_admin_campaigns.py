@@ -99,6 +99,18 @@ def test_pace_days_and_end_are_kept_and_shown_once_it_runs(client):
     assert "Send no later than" in page
 
 
+def test_usual_hours_fill_in_the_window_and_are_not_asked_for_once_it_runs(client):
+    sign_in_superuser(client)
+    fields = {"hours": "work", "window_start": "03:00", "window_end": "04:00"}
+    client.post(ADD, form_of(client, include_groups=[make_group(contacts=1).pk], **fields))
+    campaign = Campaign.objects.get()
+    assert (campaign.window_start, campaign.window_end) == (time(9), time(18))
+    assert (campaign.window_days, campaign.skip_holidays) == ([1, 2, 3, 4, 5], True)
+    assert "Usual hours" in text_of(client.get(campaign_url(campaign)))
+    lifecycle.launch(campaign, actor=None)
+    assert "Usual hours" not in text_of(client.get(campaign_url(campaign)))
+
+
 def test_what_is_not_filled_in_is_as_fast_as_it_goes_on_all_days_and_without_an_end(client):
     sign_in_superuser(client)
     client.post(ADD, form_of(client, include_groups=[make_group().pk]))
