@@ -293,6 +293,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault.kind == "drip":
             self._drip(answer, fault.seconds)
         else:
+            if fault.kind == "late":
+                threading.Timer(fault.seconds or 0, self._dialect, ("send.php", form, 0)).start()
             if fault.kind == "cut":
                 self._respond(answer[: len(answer) // 2], length=len(answer))
             elif fault.kind == "hang":
