@@ -23,7 +23,7 @@ from campaigns.windows import closed_to, window_of
 from sms_backends import get_sms_backend
 
 from .leases import LEASE
-from .openings import fail_too_late, is_over
+from .openings import fail_too_late, is_over, round_end
 from .pacing import limits_of, rows_per_claim, waiting_seconds
 from .update_returning import update_returning
 
@@ -79,7 +79,7 @@ def claim_campaign(campaign_id: int, limit: int | None = None) -> Claim:
     if campaign.status != CampaignStatus.SENDING or campaign.launch["gateway"] in closed_gateways():
         return Claim("")
     if is_over(campaign):
-        fail_too_late(SentMessage.objects.filter(campaign=campaign, status=MessageStatus.QUEUED))
+        fail_too_late(SentMessage.objects.filter(campaign=campaign, status=MessageStatus.QUEUED), round_end())
         return Claim("")
     limits = limits_of(campaign.launch["gateway"], campaign_id)
     if (wait := waiting_seconds(limits)) > 0:

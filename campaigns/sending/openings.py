@@ -27,9 +27,14 @@ def is_over(campaign: Campaign) -> bool:
     return campaign.ends_at is not None and campaign.ends_at <= timezone.now()
 
 
+def round_end() -> float:
+    """When a round that begins now must end, by the monotonic clock."""
+    return time.monotonic() + ROUND_SECONDS
+
+
 def attend_to_openings() -> None:
     """For all campaigns that are being sent: give up what is too late, and set the waiting time of the rest."""
-    give_up_at = time.monotonic() + ROUND_SECONDS
+    give_up_at = round_end()
     for campaign in Campaign.objects.filter(status=CampaignStatus.SENDING):
         waiting = SentMessage.objects.filter(campaign=campaign, status=MessageStatus.QUEUED)
         if is_over(campaign):
@@ -61,7 +66,7 @@ def _openings(campaign: Campaign, window: Window, now: datetime) -> Iterator[tup
             yield Q(time_zone=zone, region=country), others[country]
 
 
-def fail_too_late(waiting: QuerySet[SentMessage], give_up_at: float | None = None) -> int:
+def fail_too_late(waiting: QuerySet[SentMessage], give_up_at: float) -> int:
     """Give up these waiting messages: they were not offered to anybody in time. Returns how many it were."""
     return sum(
         chunk.update(
@@ -75,9 +80,9 @@ def fail_too_late(waiting: QuerySet[SentMessage], give_up_at: float | None = Non
     )
 
 
-def _chunks(rows: QuerySet[SentMessage], give_up_at: float | None) -> Iterator[QuerySet[SentMessage]]:
+def _chunks(rows: QuerySet[SentMessage], give_up_at: float) -> Iterator[QuerySet[SentMessage]]:
     """The rows that wait in portions; what is done with each must take it out of `rows`. Ends when the time is up."""
-    while give_up_at is None or time.monotonic() < give_up_at:
+    while time.monotonic() < give_up_at:
         ids = list(rows.values_list("pk", flat=True)[:CHUNK])
         if not ids:
             return
