@@ -147,8 +147,10 @@ def run_one(step: str, rows: int, size: int, start_at: float) -> None:
     """`start_at`: when workers that run together begin, so that none has a start."""
     if not step.endswith("_floor"):
         import django
+        from django.conf import settings
 
         django.setup()
+        settings.DEBUG = False  # it keeps the default keys usable here, and would write down every statement
     time.sleep(max(0.0, start_at - time.time()))
     began = time.time()
     measuring.report(STEPS[step](rows, size) or 0, began)
