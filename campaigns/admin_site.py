@@ -28,7 +28,7 @@ SECTIONS = (
     Section(
         "system",
         _("System"),
-        ("User", "Group", "AuditEvent", "Heartbeat", "OrmQ", "Schedule", "Success", "Failure"),
+        ("User", "Group", "Holiday", "AuditEvent", "Heartbeat", "OrmQ", "Schedule", "Success", "Failure"),
         collapsed=True,
     ),
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import CharField, QuerySet
+from django.db import connection
+from django.db.models import CharField, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from sms_backends import Reason, RecipientRejectedError
@@ -27,8 +29,10 @@ _COLUMNS = (
     "region",
     "time_zone",
     "consent",
-    "attributes",
+    "attributes_json",
 )
+#: Parameters in one query where the database sets no limit.
+_MANY = 5000
 
 
 def suppression_reason(refusal: RecipientRejectedError) -> SuppressionReason:
@@ -40,8 +44,7 @@ def suppression_reason(refusal: RecipientRejectedError) -> SuppressionReason:
     return reasons.get(refusal.reason, SuppressionReason.NOT_ALLOWED)
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """What a campaign means for one contact. `reason` is empty for those who get it."""
 
     contact_id: int
@@ -57,10 +60,19 @@ class Planned:
     reason_text: str = ""
 
 
-def audience(include_groups: Iterable[int], exclude_groups: Iterable[int] = ()) -> QuerySet[Contact]:
-    """The contacts in any of the included groups and in none of the excluded ones, each once, by id."""
-    membership = Contact.groups.through.objects
-    chosen = Contact.objects.filter(pk__in=membership.filter(contactgroup__in=list(include_groups)).values("contact"))
+def audience(
+    include_groups: Iterable[int], exclude_groups: Iterable[int] = (), *, after: int = 0, up_to: int | None = None
+) -> QuerySet[Contact]:
+    """
+    The contacts in any of the included groups and in none of the excluded ones, each once, by id.
+
+    `after` and `up_to` are bounds of the id. They bound the memberships too: otherwise each chunk of a large audience
+    would read those of all chunks before it.
+    """
+    bounds = {"gt": after} if up_to is None else {"gt": after, "lte": up_to}
+    membership = Contact.groups.through.objects.filter(**{f"contact__{name}": pk for name, pk in bounds.items()})
+    chosen = Contact.objects.filter(**{f"pk__{name}": pk for name, pk in bounds.items()})
+    chosen = chosen.filter(pk__in=membership.filter(contactgroup__in=list(include_groups)).values("contact"))
     left_out = list(exclude_groups)
     if left_out:
         chosen = chosen.exclude(pk__in=membership.filter(contactgroup__in=left_out).values("contact"))
@@ -69,8 +81,10 @@ def audience(include_groups: Iterable[int], exclude_groups: Iterable[int] = ()) 
 
 def plan(contacts: QuerySet[Contact], template: Template, *, kind: str, limit: int | None = None) -> list[Planned]:
     """Decide for each of these contacts (a chunk that fits in memory), in the order given."""
-    # As text: the field would parse each number again, and print it with spaces.
-    found = contacts.annotate(e164=Cast("phone_number", CharField())).values_list(*_COLUMNS)
+    # As text: the field would parse each number again, and print it with spaces; attributes are read where needed.
+    found = contacts.annotate(
+        e164=Cast("phone_number", CharField()), attributes_json=Cast("attributes", TextField())
+    ).values_list(*_COLUMNS)
     rows = list(found[:limit] if limit else found)
     numbers = {row[1] for row in rows}
     opted_out = opted_out_numbers(canonical(number) for number in numbers)
@@ -82,8 +96,9 @@ def opted_out_numbers(canonical_numbers: Iterable[str]) -> set[str]:
     """Those of the canonical numbers that must not be written to."""
     wanted: Sequence[str] = list(canonical_numbers)
     found: set[str] = set()
-    for start in range(0, len(wanted), 500):
-        chunk = wanted[start : start + 500]
+    size = connection.features.max_query_params or _MANY
+    for start in range(0, len(wanted), size):
+        chunk = wanted[start : start + size]
         found.update(OptOut.objects.filter(canonical_number__in=chunk).values_list("canonical_number", flat=True))
     return found
 
@@ -100,19 +115,17 @@ class _LeftOut:
 def _plan_one(row: tuple[Any, ...], template: Template, left_out: _LeftOut) -> Planned:
     pk, number, first_name, last_name, email, language, region, time_zone, consent, attributes = row
     name = f"{first_name} {last_name}".strip()
-    rendered = template.render(
-        values_of(
-            {
-                "first_name": first_name,
-                "last_name": last_name,
-                "full_name": name,
-                "phone_number": number,
-                "email": email,
-                "language": language,
-            },
-            attributes,
-        )
-    )
+    fields = {
+        "first_name": first_name,
+        "last_name": last_name,
+        "full_name": name,
+        "phone_number": number,
+        "email": email,
+        "language": language,
+    }
+    # A contact's own field comes before an attribute of the same name, so most texts need none.
+    enough = all(fields.get(wanted) for wanted in template.names)
+    rendered = template.render(fields if enough else values_of(fields, json.loads(attributes)))
     body = "" if rendered.missing else rendered.text
     segmentation = segment(body)
     canonical_number = canonical(number)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
@@ -59,6 +60,7 @@ class Rendered:
     missing: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=1024)
 def normalise_name(name: str) -> str:
     """How placeholder and attribute names are compared: trimmed, spaces as `_`, without case."""
     return "_".join(name.split()).casefold()
@@ -92,6 +94,11 @@ class Template:
             if isinstance(part, Placeholder) and (part.name not in found or part.default is None):
                 found[part.name] = part
         return list(found.values())
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """What the text asks for."""
+        return frozenset(part.name for part in self.parts if isinstance(part, Placeholder))
 
     def render(self, values: Mapping[str, str]) -> Rendered:
         """Put in the values, keyed by `normalise_name()`. Blank values count as missing."""

@@ -5,25 +5,39 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.datastructures import MultiValueDict
-from django.utils.formats import date_format
+from django.utils.dates import WEEKDAYS
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from phonenumbers import SUPPORTED_REGIONS
 
 from sms_backends import gateways
 from sms_backends.phone_numbers import InvalidPhoneNumber, parse
 
 from .composing import as_text, normalise_name
-from .models import MARKETING_WINDOW, Campaign, CampaignKind, Contact, ContactGroup, OptOut
+from .models import (
+    MARKETING_WINDOW,
+    Campaign,
+    CampaignKind,
+    Contact,
+    ContactGroup,
+    Holiday,
+    LateStart,
+    MessageStatus,
+    OptOut,
+    RateUnit,
+)
 from .preflight import check_body
+from .windows import PRESETS
 
 BLANK_ATTRIBUTE_ROWS = 3
 
@@ -139,10 +153,58 @@ def gateway_choices() -> list[tuple[str, str]]:
     return [(alias, alias) for alias in gateways]
 
 
+_DATE_ATTRS: dict[str, Any] = {"type": "date", "aria-label": _("Date")}
+_TIME_ATTRS: dict[str, Any] = {"type": "time", "aria-label": _("Time")}
+
+
+class MomentField(forms.SplitDateTimeField):
+    """A date and a time of day, in the zone of whoever types them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.SplitDateTimeWidget(
+            date_attrs=_DATE_ATTRS, time_attrs=_TIME_ATTRS, date_format="%Y-%m-%d", time_format="%H:%M"
+        )
+        super().__init__(
+            widget=widget, input_date_formats=["%Y-%m-%d"], input_time_formats=["%H:%M", "%H:%M:%S"], **kwargs
+        )
+
+
+class DaysField(forms.TypedMultipleChoiceField):
+    """Days of the week; its clean value is the list of their numbers, Monday is 1."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def __init__(self, **kwargs: Any) -> None:
+        days = [(number + 1, name) for number, name in WEEKDAYS.items()]
+        super().__init__(choices=days, coerce=int, **kwargs)
+
+
 class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
     """What a campaign says, to whom and how; refused when the text cannot work or somebody else was faster."""
 
     gateway = forms.ChoiceField(label=_("Gateway"), choices=gateway_choices, initial="default")
+    hours = forms.ChoiceField(
+        label=_("Usual hours"),
+        required=False,
+        choices=lambda: [("", _("as set below")), *((name, preset.label) for name, preset in PRESETS.items())],
+        help_text=_("Where the recipient lives. Replaces what is set below."),
+    )
+    window_days = DaysField(label=_("On these days"), required=False, help_text=_("None chosen: on all days."))
+    max_per_second = forms.IntegerField(
+        label=_("At most per second"), required=False, min_value=1, help_text=_("Empty: as fast as the gateway allows.")
+    )
+    rate_unit = forms.ChoiceField(label=_("counted in"), choices=RateUnit.choices, required=False)
+    late_start = forms.ChoiceField(
+        label=_("If the start was missed"),
+        choices=LateStart.choices,
+        required=False,
+        help_text=_("What to do when nothing was running here at the time of the start."),
+    )
+    ends_at = MomentField(
+        label=_("Send no later than"),
+        required=False,
+        help_text=_("What is still waiting then is given up: too late."),
+    )
     #: When the campaign was last changed as far as this form knows.
     version = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -158,6 +220,12 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
             "sender_id",
             "window_start",
             "window_end",
+            "window_days",
+            "skip_holidays",
+            "max_per_second",
+            "rate_unit",
+            "late_start",
+            "ends_at",
         )
         help_texts = {
             "body": _(
@@ -189,13 +257,21 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        self._fill_in_usual_hours(cleaned)
         self._give_decent_hours(cleaned)
+        if cleaned.get("window_start") and cleaned.get("window_start") == cleaned.get("window_end"):
+            self.add_error("window_end", _t("The sending window has no length. Empty both times to send at any hour."))
         if "body" in cleaned:
             include = [group.pk for group in cleaned.get("include_groups", ())]
             exclude = [group.pk for group in cleaned.get("exclude_groups", ())]
             for problem in check_body(cleaned["body"], include, exclude):
                 self.add_error("body", problem)
         return cleaned
+
+    def _fill_in_usual_hours(self, cleaned: dict[str, Any]) -> None:
+        if preset := PRESETS.get(cleaned.get("hours", "")):
+            cleaned["window_start"], cleaned["window_end"] = preset.start, preset.end
+            cleaned["window_days"], cleaned["skip_holidays"] = list(preset.days), preset.skip_holidays
 
     def _give_decent_hours(self, cleaned: dict[str, Any]) -> None:
         """A new marketing campaign goes out by day, unless its author says otherwise now or later."""
@@ -217,24 +293,10 @@ def changed_meanwhile(at: datetime) -> str:
     ) % {"time": date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")}
 
 
-_DATE_ATTRS: dict[str, Any] = {"type": "date", "aria-label": _("Date")}
-_TIME_ATTRS: dict[str, Any] = {"type": "time", "aria-label": _("Time")}
-
-
 class ScheduleForm(forms.Form):
     """When a campaign starts, in the zone of whoever types it."""
 
-    at = forms.SplitDateTimeField(
-        label=_("Start at"),
-        widget=forms.SplitDateTimeWidget(
-            date_attrs=_DATE_ATTRS,
-            time_attrs=_TIME_ATTRS,
-            date_format="%Y-%m-%d",
-            time_format="%H:%M",
-        ),
-        input_date_formats=["%Y-%m-%d"],
-        input_time_formats=["%H:%M", "%H:%M:%S"],
-    )
+    at = MomentField(label=_("Start at"))
 
 
 class SendTestForm(forms.Form):
@@ -242,6 +304,28 @@ class SendTestForm(forms.Form):
 
     phone = PhoneField(label=_("Phone number"), help_text=_("In any spelling. One message is sent to this number now."))
     nonce = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
+
+
+class HolidayForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A day on which nobody should get a text."""
+
+    class Meta:
+        model = Holiday
+        fields = ("date", "country", "name")
+        widgets = {"date": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
+
+    def clean_country(self) -> str:
+        country = str(self.cleaned_data["country"]).upper()
+        if country and country not in SUPPORTED_REGIONS:
+            raise ValidationError(_t("“%(country)s” is no country's two letters, such as RU.") % {"country": country})
+        return country
+
+
+class RateForm(forms.Form):
+    """How fast messages go."""
+
+    max_per_second = forms.IntegerField(label=_("At most per second"), required=False, min_value=1, max_value=1_000_000)
+    rate_unit = forms.ChoiceField(label=_("counted in"), choices=RateUnit.choices)
 
 
 class AddToGroupForm(forms.Form):
@@ -277,6 +361,24 @@ class ReasonForm(forms.Form):
     """Why something is done; it goes into the audit trail."""
 
     note = forms.CharField(label=_("Reason"), widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class ResendForm(forms.Form):
+    """Who gets a campaign's text again. `counts` are the states to choose from, each with its number of people."""
+
+    statuses = forms.MultipleChoiceField(
+        label=_("Send again to the people whose message is"), widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, *args: Any, counts: Mapping[MessageStatus, int], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = cast(forms.MultipleChoiceField, self.fields["statuses"])
+        field.choices = [
+            (status.value, _t("%(status)s: %(count)s") % {"status": status.label, "count": number_format(count)})
+            for status, count in counts.items()
+        ]
+        # The unknown are a risk that is chosen, not left unchosen.
+        field.initial = [status.value for status in counts if status != MessageStatus.UNKNOWN]
 
 
 class QuickSendForm(forms.Form):

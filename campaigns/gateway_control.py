@@ -21,6 +21,7 @@ from .wakeups import wake
 HOLD_SECONDS = (2, 5, 15, 30, 60, 120, 300)
 #: No provider makes us wait longer than this at a time.
 LONGEST_WAIT = timedelta(days=1)
+_NOT_HELD = Q(held_until__isnull=True) | Q(held_until__lte=Now())
 
 
 def ensure_states() -> list[GatewayState]:
@@ -63,14 +64,34 @@ def resume_gateway(alias: str, *, actor: User | None) -> None:
         wake("sweep")
 
 
+def set_rate(alias: str, *, per_second: int | None, unit: str, actor: User | None) -> None:
+    """Let no more than this through each second, from the next portion on. None: as fast as it goes."""
+    with transaction.atomic():
+        GatewayState.objects.get_or_create(alias=alias)
+        GatewayState.objects.filter(alias=alias).update(max_per_second=per_second, rate_unit=unit)
+        audit.record("gateway_rate", actor=actor, subject=alias, details={"per_second": per_second, "unit": unit})
+
+
 def hold_gateway(alias: str, error: SmsError) -> None:
-    """Wait before the next request: as long as the provider asks, else longer with each failure, with jitter."""
+    """
+    Wait before the next request: as long as the provider asks, else longer with each failure, with jitter.
+
+    Requests that were under way at the same time fail together: they count as one failure.
+    """
     state, _ = GatewayState.objects.get_or_create(alias=alias)
     own = HOLD_SECONDS[min(state.failure_count, len(HOLD_SECONDS) - 1)] * random.uniform(0.8, 1.2)  # noqa: S311
-    held = GatewayState.objects.filter(alias=alias)
-    held.update(held_until=timezone.now() + waiting_time(error, otherwise=own), failure_count=F("failure_count") + 1)
+    until = timezone.now() + waiting_time(error, otherwise=own)
+    gateway = GatewayState.objects.filter(alias=alias)
+    if not gateway.filter(_NOT_HELD).update(held_until=until, failure_count=F("failure_count") + 1):
+        asked = timezone.now() + waiting_time(error, otherwise=0)
+        gateway.filter(held_until__lt=asked).update(held_until=asked)
     # What an operator must see to stays on the page until it is seen to.
-    held.filter(paused_at__isnull=True).update(pause_reason=str(error.reason), provider_text=storable_text(error))
+    gateway.filter(paused_at__isnull=True).update(pause_reason=str(error.reason), provider_text=storable_text(error))
+
+
+def is_on_trial(alias: str) -> bool:
+    """Whether the last request failed and the hold after it is over: one request must succeed before others follow."""
+    return GatewayState.objects.filter(_NOT_HELD, alias=alias, failure_count__gt=0).exists()
 
 
 def waiting_time(error: SmsError, *, otherwise: float) -> timedelta:
@@ -83,8 +104,7 @@ def waiting_time(error: SmsError, *, otherwise: float) -> timedelta:
 
 def note_success(alias: str) -> None:
     """The provider answered: forget earlier failures. A request that began before a hold does not end it."""
-    over = Q(held_until__isnull=True) | Q(held_until__lte=Now())
-    GatewayState.objects.filter(over, alias=alias, failure_count__gt=0, paused_at__isnull=True).update(
+    GatewayState.objects.filter(_NOT_HELD, alias=alias, failure_count__gt=0, paused_at__isnull=True).update(
         failure_count=0, held_until=None, pause_reason="", provider_text=""
     )
 

@@ -12,11 +12,12 @@ Every change locks the campaign's row, names the states it may start from, and w
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -29,6 +30,7 @@ from .models import (
     Campaign,
     CampaignStatus,
     Contact,
+    LateStart,
     MessageStatus,
     SentMessage,
     User,
@@ -39,6 +41,8 @@ from .wakeups import wake
 #: How many sending tasks a campaign is woken with; each queues itself again while there is work.
 SENDERS = 2
 CANCEL_CHUNK = 5000
+#: A campaign that starts later than planned by more than this is late: nothing was running here.
+LATE = timedelta(minutes=5)
 _CHANGED = gettext_lazy("The campaign was changed by somebody else in this moment. Look at it again, then repeat.")
 
 
@@ -62,6 +66,8 @@ def allowed_actions(campaign: Campaign) -> set[str]:
         CampaignStatus.FREEZING: {"pause", "cancel"},
         CampaignStatus.SENDING: {"pause", "cancel"},
         CampaignStatus.PAUSED: {"resume", "cancel"},
+        CampaignStatus.COMPLETED: {"resend"},
+        CampaignStatus.CANCELLED: {"resend"},
     }
     return by_status.get(campaign.status, set()) | {"duplicate", "test"}
 
@@ -144,6 +150,8 @@ def schedule(campaign: Campaign, at: datetime, *, actor: User | None) -> None:
     if at <= timezone.now():
         raise LifecycleError(_("This time has passed. Choose a later one, or send now."))
     checked = _refuse_problems(campaign)
+    if checked.ends_at is not None and at >= checked.ends_at:
+        raise LifecycleError(_("It would start after its own end. Choose an earlier time, or a later end."))
     with transaction.atomic():
         locked = _check_and_lock(checked)
         _require(locked, EDITABLE, _("The campaign is %(status)s; it cannot be scheduled any more."))
@@ -182,11 +190,27 @@ def start_due(campaign: Campaign) -> None:
             return
         if locked.updated_at != campaign.updated_at:
             return  # the checks were of another text; the next minute sees the new one
+        if timezone.now() - at > LATE and locked.late_start != LateStart.SEND:
+            _do_not_start(locked, at)
+            return
         if problems:
             _pause(locked, actor=None, reason=" ".join(problems), by_engine=True)
             return
         _start(locked, None)
         audit.record("launch", campaign=locked, subject=locked.name)
+
+
+def _do_not_start(locked: Campaign, at: datetime) -> None:
+    """Nothing was running here at the time of the start; whoever wrote the campaign did not want it sent late."""
+    reason = _("It should have started at %(time)s, but nothing was running here then.") % {
+        "time": date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")
+    }
+    if locked.late_start == LateStart.ASK:
+        _pause(locked, actor=None, reason=reason, by_engine=True)
+        return
+    locked.status, locked.ended_at, locked.pause_reason = CampaignStatus.CANCELLED, timezone.now(), reason
+    locked.save()
+    audit.record("cancel", campaign=locked, subject=locked.name, details={"reason": reason})
 
 
 def pause(campaign: Campaign, *, actor: User | None, reason: str = "", by_engine: bool = False) -> None:
@@ -273,16 +297,22 @@ def finish_freezing(locked: Campaign) -> None:
 
 
 def complete_if_done(campaign_id: int) -> bool:
-    """Completed means that nothing is queued, claimed or being handed over."""
+    """
+    Completed means that nothing is queued, claimed or being handed over, and nothing unknown is being looked up.
+
+    What is unknown and cannot be looked up waits for an operator; the campaign does not.
+    """
     sending = Campaign.objects.filter(pk=campaign_id, status=CampaignStatus.SENDING)
-    pending = SentMessage.objects.filter(campaign=campaign_id, status__in=PENDING)
-    if pending.exists():
+    messages = SentMessage.objects.filter(campaign=campaign_id)
+    pending = messages.filter(status__in=PENDING)
+    settling = messages.filter(status=MessageStatus.UNKNOWN, next_lookup_at__isnull=False)
+    if pending.exists() or settling.exists():
         return False
     with transaction.atomic():
         # Locked first and looked at in a statement of its own: a message that is put back into the queue at this very
         # moment holds the same lock, and must be seen.
         locked = sending.select_for_update().first()
-        if locked is None or pending.exists():
+        if locked is None or pending.exists() or settling.exists():
             return False
         locked.status, locked.ended_at = CampaignStatus.COMPLETED, timezone.now()
         locked.save()
@@ -320,6 +350,11 @@ def duplicate(campaign: Campaign, *, actor: User | None) -> Campaign:
             sender_id=campaign.sender_id,
             window_start=campaign.window_start,
             window_end=campaign.window_end,
+            window_days=campaign.window_days,
+            skip_holidays=campaign.skip_holidays,
+            late_start=campaign.late_start,
+            max_per_second=campaign.max_per_second,
+            rate_unit=campaign.rate_unit,
             created_by=actor,
         )
         copy.include_groups.set(campaign.include_groups.all())

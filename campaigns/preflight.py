@@ -8,16 +8,22 @@ from dataclasses import dataclass, field
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from sms_backends import get_sms_backend
+from sms_backends.phone_numbers import InvalidPhoneNumber, parse
 
 from .audience import Planned, audience, plan
 from .composing import CONTACT_FIELDS, Placeholder, Template, TemplateError, normalise_name
 from .models import Campaign, Contact
+from .windows import window_of
 
 CHUNK = 2000
 SAMPLES = 3
+#: Numbers that share so many characters (the plus sign among them) lie in the same place.
+ZONE_DIGITS = 9
 
 
 @dataclass(slots=True)
@@ -25,16 +31,40 @@ class Preflight:
     """
     What launching a campaign now would do. `audience` = `recipients` + everybody in `suppressed` (reason -> people).
 
-    `problems` keep it from being launched, `warnings` do not; both are sentences for the operator.
+    `usual_zone` counts recipients whose number does not tell where they live, so that the usual time zone of their
+    country stands in. `problems` keep it from being launched, `warnings` do not; both are sentences for the operator.
     """
 
     audience: int = 0
     recipients: int = 0
     segments: int = 0
+    usual_zone: int = 0
     suppressed: Counter[str] = field(default_factory=Counter)
     samples: list[Planned] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+
+class _UsualZones:
+    """For which numbers the usual time zone of their country stands in. Reads one of many that begin alike."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def stand_in_for(self, one: Planned) -> bool:
+        beginning = one.phone_number[:ZONE_DIGITS]
+        if beginning not in self._known:
+            self._known[beginning] = _usual_zone(one.phone_number)
+        return self._known[beginning] == one.time_zone != ""
+
+
+def _usual_zone(e164: str) -> str:
+    """The zone that stands in for what the number does not tell; empty for one that does."""
+    try:
+        number = parse(e164, None)
+    except InvalidPhoneNumber:
+        return ""
+    return "" if number.time_zone_certain else number.time_zone
 
 
 def preflight(campaign: Campaign) -> Preflight:
@@ -46,17 +76,20 @@ def preflight(campaign: Campaign) -> Preflight:
     except TemplateError:
         return found
     numbers: set[str] = set()
+    zones = _UsualZones()
     last = 0
-    while planned := plan(audience(include, exclude).filter(pk__gt=last), template, kind=campaign.kind, limit=CHUNK):
+    while planned := plan(audience(include, exclude, after=last), template, kind=campaign.kind, limit=CHUNK):
         last = planned[-1].contact_id
         for one in planned:
-            _count(found, one, numbers)
+            _count(found, one, numbers, zones)
     if found.audience and not found.recipients:
         found.warnings.append(_("Nobody would get this message: everybody is left out for the reasons below."))
+    if found.usual_zone and window_of(campaign):
+        found.warnings.append(_usual_zone_warning(found.usual_zone))
     return found
 
 
-def _count(found: Preflight, one: Planned, numbers: set[str]) -> None:
+def _count(found: Preflight, one: Planned, numbers: set[str], zones: _UsualZones) -> None:
     found.audience += 1
     reason = one.reason
     if not reason and one.canonical_number in numbers:
@@ -67,8 +100,19 @@ def _count(found: Preflight, one: Planned, numbers: set[str]) -> None:
     numbers.add(one.canonical_number)
     found.recipients += 1
     found.segments += one.segment_count
+    found.usual_zone += zones.stand_in_for(one)
     if len(found.samples) < SAMPLES:
         found.samples.append(one)
+
+
+def _usual_zone_warning(people: int) -> str:
+    return ngettext(
+        "The number of %(people)d person does not tell where they live: the sending hours are those of the usual time "
+        "zone of their country.",
+        "The numbers of %(people)d people do not tell where they live: their sending hours are those of the usual time "
+        "zone of their country.",
+        people,
+    ) % {"people": people}
 
 
 def group_ids(campaign: Campaign) -> tuple[list[int], list[int]]:
@@ -83,6 +127,8 @@ def launch_problems(campaign: Campaign, include: Iterable[int], exclude: Iterabl
     """What keeps this campaign from being launched, in words; empty when nothing does."""
     problems = gateway_problems(campaign)
     include = list(include)
+    if campaign.ends_at is not None and campaign.ends_at <= timezone.now():
+        problems.append(_("The time after which nothing may be sent has passed. Choose a later one."))
     if not include:
         problems.append(_("No group is chosen. Choose at least one group of contacts to send to."))
     elif not audience(include, exclude).exists():

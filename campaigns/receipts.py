@@ -133,7 +133,7 @@ def _move(message: SentMessage, attempt: Attempt, receipt: DeliveryReceipt) -> N
     message.reason = str(receipt.reason or Reason.UNKNOWN) if negative else ""
     message.reason_text = storable_text(receipt.provider_text or receipt.provider_status) if negative else ""
     if target != MessageStatus.SENT:
-        message.next_poll_at = None
+        message.next_poll_at, message.receipt_overdue = None, False
     message.save()
 
 

@@ -14,7 +14,9 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         from campaigns.safety import check_unsafe_defaults
+        from campaigns.sending.leases import check_leases
 
+        checks.register(check_leases)
         checks.register(check_unsafe_defaults, checks.Tags.security, deploy=True)
 
 

@@ -156,6 +156,14 @@ class ThrottledError(SmsError):
     permanent = False
 
 
+class RepeatedRequestError(ThrottledError):
+    """
+    Too fast, or the same request was taken before: the provider does not tell the two apart.
+
+    On a message's first attempt that is "not taken"; on a later one it proves nothing.
+    """
+
+
 class TemporaryError(SmsError):
     """Provably not taken (connection refused, TLS failure): may be sent again later."""
 
@@ -188,6 +196,7 @@ __all__ = [
     "ProtocolError",
     "Reason",
     "RecipientRejectedError",
+    "RepeatedRequestError",
     "Scope",
     "SenderRejectedError",
     "SmsError",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -146,7 +146,10 @@ class Capabilities:
     What an adapter's provider can do; the engine and the screens ask this, never the class.
 
     `max_recipients` is per request; `max_connections` is how many requests may be open at once for one account;
-    `settle_seconds` is how long after a request a "not found" starts to count.
+    `request_seconds` is how long a call may take at most, from its beginning to its answer, all requests together;
+    `settle_seconds` is how long after a request a "not found" starts to count, and `lookup_valid_for` how long after it
+    the provider still knows for sure: a later "not found" may only mean "forgotten". Look-ups need
+    `account_fingerprint()`.
     """
 
     client_reference: bool = False
@@ -164,5 +167,7 @@ class Capabilities:
     balance: bool = False
     price: bool = False
     settle_seconds: int = 60
+    request_seconds: float = 60.0
+    lookup_valid_for: timedelta = timedelta(days=1)
     #: True when no text ever leaves this machine (simulator, dummy, console, log file).
     pretends: bool = False

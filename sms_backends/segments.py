@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 # TS 23.038, section 6.2.1. Its 128th code is ESC, which announces an extension character and is none itself.
 GSM_BASIC = (
@@ -71,7 +72,7 @@ def choose_encoding(text: str) -> Encoding:
 def segment(text: str) -> Segmentation:
     """Count what `text` costs. Neither an escape pair nor a surrogate pair is ever split between two segments."""
     if _ONLY_BASIC.fullmatch(text):
-        return _pack(Encoding.GSM7, len(text))
+        return _pack_plain(len(text))
     if _ONLY_GSM.fullmatch(text):
         septets = _EXTENSION.sub(rf"{_ESCAPE}\g<0>", text)
         return _pack(Encoding.GSM7, len(septets), lambda index: septets[index] == _ESCAPE)
@@ -94,6 +95,12 @@ def to_gsm(text: str) -> str:
     Letters are never changed, so the result may still be UCS-2: ask `segment` whether anything was gained.
     """
     return _NOT_GSM.sub(lambda match: GSM_REPLACEMENTS.get(match[0], match[0]), text)
+
+
+@lru_cache(maxsize=4096)
+def _pack_plain(septets: int) -> Segmentation:
+    """A text of the basic alphabet costs what its length costs."""
+    return _pack(Encoding.GSM7, septets)
 
 
 def _pack(encoding: Encoding, units: int, starts_pair: Callable[[int], bool] | None = None) -> Segmentation:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import campaigns, contacts, imports, opt_outs, people, providers, sent_messages, system
+from . import campaigns, contacts, holidays, imports, opt_outs, people, providers, sent_messages, system
 
-__all__ = ["campaigns", "contacts", "imports", "opt_outs", "people", "providers", "sent_messages", "system"]
+__all__ = ["campaigns", "contacts", "holidays", "imports", "opt_outs", "people", "providers", "sent_messages", "system"]

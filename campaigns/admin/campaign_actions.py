@@ -30,6 +30,7 @@ from campaigns.single import send_test
 
 from .base import BaseAdmin, acting_user
 from .display import count, moment, object_link, people
+from .resend import resend
 from .unknown import decide, undecided
 
 
@@ -50,6 +51,7 @@ class CampaignActions(BaseAdmin):
         "resume": "has_control_permission",
         "cancel": "has_control_permission",
         "unknown": "has_control_permission",
+        "resend": "has_launch_permission",
         "duplicate": "has_add_permission",
         "test": "has_test_permission",
     }
@@ -297,6 +299,9 @@ class CampaignActions(BaseAdmin):
         rows = undecided(campaign.messages.all())
         return decide(self, request, rows, original=campaign, back_url=campaign.get_absolute_url())
 
+    def resend_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return resend(self, request, self._open(request, pk, "resend"))
+
     def _ask(self, request: HttpRequest, campaign: Campaign, **context: Any) -> TemplateResponse:
         """A question about a campaign, with one button that does it."""
         return TemplateResponse(
@@ -346,6 +351,10 @@ class CampaignActions(BaseAdmin):
     @admin.action(description=_("Cancel…"), permissions=["control"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> HttpResponse | None:
         return self._one(request, queryset, "cancel")
+
+    @admin.action(description=_("Resend to failed, undelivered or unknown…"), permissions=["launch"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> HttpResponse | None:
+        return self._one(request, queryset, "resend")
 
     @admin.action(description=_("Duplicate"), permissions=["add"])
     def duplicate(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:

@@ -23,6 +23,7 @@ from campaigns.forms import CampaignForm
 from campaigns.models import EDITABLE, Campaign, CampaignStatus, MessageStatus
 from campaigns.preflight import group_ids
 from campaigns.reports import many_campaign_figures
+from campaigns.resending import resendable_counts
 
 from .base import FilledChangeList, acting_user
 from .campaign_actions import CampaignActions, action_url
@@ -39,6 +40,7 @@ LABELS = {
     "unschedule": _("Do not start by itself"),
     "pause": _("Pause"),
     "test": _("Send a test…"),
+    "resend": _("Resend to failed, undelivered or unknown…"),
     "duplicate": _("Duplicate"),
     "cancel": _("Cancel…"),
 }
@@ -66,12 +68,26 @@ class CampaignAdmin(CampaignActions):
     search_fields = ("name", "body")
     search_help_text = _("A part of the name or of the text.")
     autocomplete_fields = ("include_groups", "exclude_groups")
-    actions = ("send_now", "schedule", "pause", "resume", "cancel", "duplicate", "send_test")
+    actions = ("send_now", "schedule", "pause", "resume", "cancel", "send_again", "duplicate", "send_test")
     empty_text = _("There are no campaigns yet. Write the first one: a text, and the groups that get it.")
     fieldsets = (
         (None, {"fields": ("name", "body")}),
         (_("To whom"), {"fields": ("include_groups", "exclude_groups")}),
-        (_("How"), {"fields": ("kind", "gateway", "sender_id", ("window_start", "window_end"))}),
+        (_("How"), {"fields": ("kind", "gateway", "sender_id")}),
+        (
+            _("When"),
+            {
+                "fields": (
+                    "hours",
+                    ("window_start", "window_end"),
+                    "window_days",
+                    "skip_holidays",
+                    ("max_per_second", "rate_unit"),
+                    "ends_at",
+                    "late_start",
+                )
+            },
+        ),
     )
 
     # --- the list ------------------------------------------------------------------------------------------
@@ -127,6 +143,16 @@ class CampaignAdmin(CampaignActions):
         if request.method == "POST" and transaction.get_connection().in_atomic_block:
             queryset = queryset.select_for_update()
         return queryset.filter(pk=object_id).first() if object_id.isdecimal() else None
+
+    def get_fieldsets(self, request: HttpRequest, obj: Campaign | None = None) -> Any:
+        """What only helps to fill in the form is not shown where there is none."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        return [
+            (title, {**options, "fields": tuple(name for name in options["fields"] if name != "hours")})
+            for title, options in fieldsets
+        ]
 
     def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or obj.is_editable)
@@ -190,6 +216,8 @@ class CampaignAdmin(CampaignActions):
 
     def _page_context(self, request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         allowed = lifecycle.allowed_actions(campaign)
+        if "resend" in allowed and not resendable_counts(campaign):
+            allowed.remove("resend")
         unknown = undecided(campaign.messages.all()) if campaign.launched_at else campaign.messages.none()
         progress = progress_of(campaign) if campaign.launched_at else None
         return {
@@ -203,6 +231,7 @@ class CampaignAdmin(CampaignActions):
             "progress_url": action_url(campaign, "progress"),
             "audience_now": audience(*group_ids(campaign)).count() if campaign.status in EDITABLE else None,
             "unknown": list(unknown.order_by("pk")[:UNKNOWN_SHOWN]),
+            "looked_up": unknown.filter(next_lookup_at__isnull=False).count(),
             "unknown_url": action_url(campaign, "unknown"),
             "may_decide": self.may(request, "unknown"),
             "may_launch": self.may(request, "launch"),

@@ -24,9 +24,9 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
-from phonenumbers.geodata.locale import LOCALE_DATA
 
 from campaigns import importing
+from campaigns.country_names import country_names
 from campaigns.importing.limits import MAX_FILE_BYTES
 from campaigns.models import ContactGroup, ContactImport, ImportStatus
 from campaigns.reports import workers_alive
@@ -52,7 +52,8 @@ _TONES = {
 def region_choices() -> list[tuple[str, str]]:
     """The countries with phone numbers, named in the reader's language where `phonenumbers` knows it, by name."""
     language = (get_language() or "en")[:2]
-    names = {region: LOCALE_DATA.get(region, {}) for region in phonenumbers.SUPPORTED_REGIONS}
+    known_names = country_names()
+    names = {region: known_names.get(region, {}) for region in phonenumbers.SUPPORTED_REGIONS}
     labels = (
         (region, f"{_own_name(known, language) or region} (+{phonenumbers.country_code_for_region(region)})")
         for region, known in names.items()

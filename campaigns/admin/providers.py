@@ -14,7 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.gateway_control import pause_gateway, resume_gateway
+from campaigns.forms import RateForm
+from campaigns.gateway_control import pause_gateway, resume_gateway, set_rate
 from campaigns.models import GatewayState, UnmatchedReceipt
 from campaigns.reports import GatewayCard, gateway_cards
 from sms_backends import Capabilities, SmsError, gateways, get_sms_backend
@@ -41,6 +42,7 @@ class Provider:
     card: GatewayCard
     capabilities: list[Any]
     knows_balance: bool
+    rate_form: RateForm
     urls: dict[str, str]
 
 
@@ -58,11 +60,18 @@ def _provider(card: GatewayCard) -> Provider:
         card=card,
         capabilities=[words for name, words in CAPABILITY_WORDS if getattr(capabilities, name)],
         knows_balance=capabilities.balance and not card.problem,
+        rate_form=_rate_form(card),
         urls={
             action: reverse(f"admin:campaigns_gatewaystate_{action}", args=[card.alias])
-            for action in ("pause", "resume", "balance")
+            for action in ("pause", "resume", "balance", "rate")
         },
     )
+
+
+def _rate_form(card: GatewayCard) -> RateForm:
+    state = card.state or GatewayState(alias=card.alias)
+    initial = {"max_per_second": state.max_per_second, "rate_unit": state.rate_unit}
+    return RateForm(initial=initial, auto_id=f"{card.alias}-%s")
 
 
 @admin.register(GatewayState)
@@ -76,6 +85,8 @@ class GatewayStateAdmin(ReadOnlyAdmin):
         "provider_text",
         "held_until",
         "failure_count",
+        "max_per_second",
+        "rate_unit",
         "balance",
         "currency",
         "balance_at",
@@ -97,7 +108,12 @@ class GatewayStateAdmin(ReadOnlyAdmin):
         return request.user.has_perm("campaigns.resume_gateway")
 
     def get_urls(self) -> list[URLPattern]:
-        views = {"pause": self.pause_view, "resume": self.resume_view, "balance": self.balance_view}
+        views = {
+            "pause": self.pause_view,
+            "resume": self.resume_view,
+            "balance": self.balance_view,
+            "rate": self.rate_view,
+        }
         own = [
             path(f"<str:alias>/{action}/", self.admin_site.admin_view(view), name=f"campaigns_gatewaystate_{action}")
             for action, view in views.items()
@@ -129,6 +145,20 @@ class GatewayStateAdmin(ReadOnlyAdmin):
             return refusal
         resume_gateway(alias, actor=acting_user(request))
         self.message_user(request, _t("The gateway “%(alias)s” goes on.") % {"alias": alias}, messages.SUCCESS)
+        return self._back()
+
+    def rate_view(self, request: HttpRequest, alias: str) -> HttpResponse:
+        """How fast messages may go."""
+        if refusal := self._refusal(request, alias):
+            return refusal
+        form = RateForm(request.POST)
+        if not form.is_valid():
+            words = " ".join(str(error) for errors in form.errors.values() for error in errors)
+            self.message_user(request, words, messages.ERROR)
+            return self._back()
+        rate, unit = form.cleaned_data["max_per_second"], form.cleaned_data["rate_unit"]
+        set_rate(alias, per_second=rate, unit=unit, actor=acting_user(request))
+        self.message_user(request, _t("The pace of “%(alias)s” is set.") % {"alias": alias}, messages.SUCCESS)
         return self._back()
 
     def balance_view(self, request: HttpRequest, alias: str) -> HttpResponse:

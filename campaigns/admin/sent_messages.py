@@ -218,6 +218,7 @@ def facts(message: SentMessage) -> Iterable[tuple[str, Any]]:
         (_t("Our reference"), message.reference),
         (_t("Provider's message id"), message.provider_message_id),
         (_t("Not before"), moment(message.not_before) if message.not_before else ""),
+        (_t("Receipt"), _t("overdue: the provider never said what became of it") if message.receipt_overdue else ""),
         (_t("Sent twice"), _t("yes, at least two attempts were taken") if message.sent_twice else ""),
     ]
     return ((name, value) for name, value in pairs if value)

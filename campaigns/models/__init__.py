@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from .audit import AuditEvent
-from .campaigns import EDITABLE, ENDED, MARKETING_WINDOW, RUNNING, Campaign, CampaignKind, CampaignStatus
+from .campaigns import (
+    EDITABLE,
+    ENDED,
+    MARKETING_WINDOW,
+    RUNNING,
+    Campaign,
+    CampaignKind,
+    CampaignStatus,
+    LateStart,
+    RateUnit,
+)
 from .contacts import Consent, Contact, ContactGroup, OptOut, OptOutSource
-from .gateways import GatewayState, Heartbeat
+from .figures import Figure, FigureChange
+from .gateways import GatewayState, Heartbeat, RequestSlot
+from .holidays import Holiday
 from .imports import ContactImport, ContactImportRow, ImportStatus, RowKind
 from .inbound import InboundMessage
 from .messages import (
@@ -49,15 +61,21 @@ __all__ = [
     "ContactImportRow",
     "EventKind",
     "FailureReason",
+    "Figure",
+    "FigureChange",
     "GatewayState",
     "Heartbeat",
+    "Holiday",
     "ImportStatus",
     "InboundMessage",
+    "LateStart",
     "MessageEvent",
     "MessageStatus",
     "OptOut",
     "OptOutSource",
     "Purpose",
+    "RateUnit",
+    "RequestSlot",
     "RowKind",
     "SentMessage",
     "SuppressionReason",

@@ -43,6 +43,21 @@ class CampaignKind(models.TextChoices):
 MARKETING_WINDOW = (time(9), time(21))
 
 
+class LateStart(models.TextChoices):
+    """What to do with a scheduled campaign whose time passed while nothing was running."""
+
+    SEND = "send", _("send it now")
+    ASK = "ask", _("pause and ask")
+    SKIP = "skip", _("do not send it")
+
+
+class RateUnit(models.TextChoices):
+    """What a rate counts."""
+
+    MESSAGES = "messages", _("messages")
+    SEGMENTS = "segments", _("segments")
+
+
 class Campaign(models.Model):
     """
     A text with `{{ placeholders }}`, who gets it, through which gateway and when.
@@ -74,6 +89,38 @@ class Campaign(models.Model):
         _("send from"), null=True, blank=True, help_text=_("Time of day where the recipient lives. Empty: at any time.")
     )
     window_end = models.TimeField(_("send until"), null=True, blank=True)
+    window_days = models.JSONField(
+        _("on these days"),
+        default=list,
+        blank=True,
+        help_text=_("Numbers of the days of the week, Monday is 1. Empty: on all days."),
+    )
+    skip_holidays = models.BooleanField(
+        _("not on holidays"), default=False, help_text=_("Holidays of the recipient's country, as listed under System.")
+    )
+    ends_at = models.DateTimeField(
+        _("send no later than"), null=True, blank=True, help_text=_("What is still waiting then is given up: too late.")
+    )
+    late_start = models.CharField(
+        _("if the start was missed"),
+        max_length=5,
+        choices=LateStart,
+        default=LateStart.SEND,
+        help_text=_("What to do when nothing was running here at the time of the start."),
+    )
+    max_per_second = models.PositiveIntegerField(
+        _("at most per second"), null=True, blank=True, help_text=_("Empty: as fast as the gateway allows.")
+    )
+    rate_unit = models.CharField(_("counted in"), max_length=8, choices=RateUnit, default=RateUnit.MESSAGES)
+    parent = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="children",
+        verbose_name=_("sent again from"),
+    )
 
     status = models.CharField(
         _("status"), max_length=10, choices=CampaignStatus, default=CampaignStatus.DRAFT, editable=False
@@ -82,6 +129,8 @@ class Campaign(models.Model):
     paused_by_engine = models.BooleanField(default=False, editable=False)
     launch = models.JSONField(default=dict, blank=True, editable=False)
     launch_token = models.CharField(max_length=32, blank=True, editable=False)
+    #: The next moment at which the campaign's own rate lets a message go.
+    next_slot_at = models.DateTimeField(null=True, editable=False)
     freeze_cursor = models.BigIntegerField(default=0, editable=False)
     audience = models.PositiveIntegerField(_("audience"), default=0, editable=False)
     time_zones = models.JSONField(default=list, blank=True, editable=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .campaigns import RateUnit
+
 
 class GatewayState(models.Model):
     """
@@ -29,6 +31,12 @@ class GatewayState(models.Model):
         default=0,
         help_text=_("Requests that did not reach the provider since the last that did."),
     )
+    max_per_second = models.PositiveIntegerField(
+        _("at most per second"), null=True, blank=True, help_text=_("All workers together. Empty: no limit.")
+    )
+    rate_unit = models.CharField(_("counted in"), max_length=8, choices=RateUnit, default=RateUnit.MESSAGES)
+    #: The next moment at which the rate lets a message go.
+    next_slot_at = models.DateTimeField(null=True, editable=False)
     balance = models.DecimalField(_("balance"), max_digits=14, decimal_places=4, null=True, blank=True)
     currency = models.CharField(_("currency"), max_length=5, blank=True)
     balance_at = models.DateTimeField(_("balance asked at"), null=True, blank=True)
@@ -59,3 +67,24 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class RequestSlot(models.Model):
+    """
+    The right to have one request open at an account. Leased, so that a dead worker's slots come back by themselves.
+
+    `account` is the adapter's fingerprint (aliases of one account share their slots), `number` counts from 0.
+    """
+
+    account = models.CharField(max_length=80)
+    number = models.PositiveSmallIntegerField()
+    token = models.CharField(max_length=32, blank=True)
+    leased_until = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("request slot")
+        verbose_name_plural = _("request slots")
+        constraints = [models.UniqueConstraint(fields=["account", "number"], name="slot_once")]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.number}"

@@ -80,6 +80,7 @@ class SuppressionReason(models.TextChoices):
     EMPTY_TEXT = "empty_text", _("the text is empty")
     NOT_ALLOWED = "not_allowed", _("not in the installation's list of numbers")
     COUNTRY_NOT_ENABLED = "country_not_enabled", _("country not allowed")
+    REACHED_MEANWHILE = "reached_meanwhile", _("reached meanwhile by the first message")
 
 
 class FailureReason(models.TextChoices):
@@ -113,6 +114,7 @@ class FailureReason(models.TextChoices):
     TOO_LATE = "too_late", _("not sent in time")
     RETRIES_USED = "retries_used", _("all tries used")
     WORKER_LOST = "worker_lost", _("the worker stopped while handing it over")
+    SUPERSEDED = "superseded", _("sent again in another campaign")
 
 
 class Purpose(models.TextChoices):
@@ -176,6 +178,17 @@ class SentMessage(models.Model):
     not_before = models.DateTimeField(_("not before"), null=True, blank=True)
     next_poll_at = models.DateTimeField(null=True, blank=True)
     poll_count = models.PositiveSmallIntegerField(default=0)
+    receipt_overdue = models.BooleanField(
+        _("receipt overdue"), default=False, help_text=_("The provider took it but never said what became of it.")
+    )
+    #: An unknown outcome is asked about until the provider knows it, or twice says it does not.
+    next_lookup_at = models.DateTimeField(null=True, blank=True)
+    lookup_count = models.PositiveSmallIntegerField(default=0)
+    not_found_at = models.DateTimeField(null=True, blank=True)
+    #: The message in a child campaign that was written to be sent in place of this one.
+    superseded_by = models.OneToOneField(
+        "self", models.PROTECT, null=True, blank=True, editable=False, related_name="supersedes"
+    )
 
     nonce = models.CharField(max_length=40, null=True, blank=True, unique=True)
     created_by = models.ForeignKey(
@@ -219,6 +232,9 @@ class SentMessage(models.Model):
                 fields=["lease_expires_at"],
                 name="message_lease",
                 condition=models.Q(status__in=[MessageStatus.CLAIMED, MessageStatus.SENDING]),
+            ),
+            models.Index(
+                fields=["next_lookup_at"], name="message_lookup", condition=models.Q(next_lookup_at__isnull=False)
             ),
             models.Index(fields=["next_poll_at"], name="message_poll", condition=models.Q(next_poll_at__isnull=False)),
         ]

@@ -11,10 +11,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from enum import Enum, auto
 
 from django.core.exceptions import ImproperlyConfigured
@@ -23,8 +22,8 @@ from django.db.models.functions import Now
 
 from campaigns import lifecycle
 from campaigns.composing import Template
-from campaigns.gateway_control import concerns_gateway, note_success, pause_gateway, react_to
-from campaigns.models import Campaign, CampaignStatus, SentMessage
+from campaigns.gateway_control import concerns_gateway, is_on_trial, note_success, pause_gateway, react_to
+from campaigns.models import Campaign, CampaignStatus, Purpose
 from campaigns.receipts import match_early_receipts
 from sms_backends import (
     BaseSmsBackend,
@@ -40,9 +39,12 @@ from sms_backends import (
     get_sms_backend,
 )
 
-from .claim import Claim, claim_again, claim_campaign, claim_urgent, give_back
+from .claim import Claim, ClaimedMessage, claim_again, claim_campaign, claim_urgent, give_back
 from .handover import Intent, write_intent
+from .pacing import limits_of, one_second_of, reserve
+from .polling import first_poll
 from .record import record_results
+from .slots import request_slots
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +57,12 @@ class NotOffered(TemporaryError):
 RECORD_SECONDS = 60.0
 RECORD_PAUSE = 0.5
 
-#: After how long a gateway that can be asked is first asked for receipts.
-FIRST_POLL = timedelta(seconds=10)
-FIRST_POLL_PRETENDING = timedelta(seconds=2)
+#: For how long what was claimed is offered before urgent messages are looked for again, in seconds.
+TURN_SECONDS = 1.0
+#: How long a worker whose turn has not come waits at a time, in seconds.
+STAND_BY_SECONDS = 0.25
+#: What was reserved of a rate is used up even if the task's time ends meanwhile, for so many seconds at most.
+OVERTIME_SECONDS = 3.0
 
 
 def send_waiting(campaign_id: int | None, *, seconds: float) -> bool:
@@ -71,10 +76,18 @@ def send_waiting(campaign_id: int | None, *, seconds: float) -> bool:
         claim = claim_urgent()
         if not claim.messages and campaign_id is not None:
             claim = claim_campaign(campaign_id)
+        if claim.wait_seconds > 0:
+            _stand_by(claim.wait_seconds)
+            continue
         if not claim.messages:
             return False
-        send_claim(claim, deadline)
+        send_claim(claim, min(deadline, time.monotonic() + TURN_SECONDS))
     return True
+
+
+def _stand_by(seconds: float) -> None:
+    """Until it may be our turn; urgent messages are looked for again and again meanwhile."""
+    time.sleep(min(seconds, STAND_BY_SECONDS))
 
 
 def send_claim(claim: Claim, deadline: float | None = None) -> None:
@@ -87,13 +100,13 @@ def send_claim(claim: Claim, deadline: float | None = None) -> None:
         give_back(claim)
 
 
-def _by_request_kind(messages: Sequence[SentMessage]) -> list[list[SentMessage]]:
+def _by_request_kind(messages: Sequence[ClaimedMessage]) -> list[list[ClaimedMessage]]:
     """
     Messages that may share a request: same campaign, gateway and sender.
 
     A number stands only once in a request, or neither the answer nor a receipt could tell its messages apart.
     """
-    groups: dict[tuple[int | None, str, str, int], list[SentMessage]] = {}
+    groups: dict[tuple[int | None, str, str, int], list[ClaimedMessage]] = {}
     seen: Counter[str] = Counter()
     for message in messages:
         seen[message.canonical_number] += 1
@@ -102,7 +115,7 @@ def _by_request_kind(messages: Sequence[SentMessage]) -> list[list[SentMessage]]
     return list(groups.values())
 
 
-def _send_group(claim: Claim, messages: list[SentMessage], deadline: float | None) -> bool:
+def _send_group(claim: Claim, messages: list[ClaimedMessage], deadline: float | None) -> bool:
     """False when the gateway or the campaign stopped: nothing more of this claim should be offered."""
     alias = messages[0].gateway
     try:
@@ -110,15 +123,39 @@ def _send_group(claim: Claim, messages: list[SentMessage], deadline: float | Non
     except ImproperlyConfigured as error:
         pause_gateway(alias, reason=Reason.BAD_REQUEST, text=str(error))
         return False
-    for wave in _waves(messages, backend.capabilities):
+    limits = limits_of(alias, messages[0].campaign_id)
+    messages = one_second_of(limits, messages)
+    on_trial = is_on_trial(alias)
+    if on_trial:
+        messages = messages[:1]
+    time_slots = reserve(limits, messages, urgent=_is_urgent(messages))
+    if time_slots is None:
+        _stand_by(STAND_BY_SECONDS)
+        return True  # these wait again; those of other gateways may go
+    if deadline is not None and time_slots.is_limited:
+        deadline += OVERTIME_SECONDS
+    width = 1 if _is_bulk(messages, backend.capabilities) else max(1, backend.capabilities.max_connections)
+    requests = _requests(messages, backend.capabilities)
+    while requests:
+        time_slots.wait()
         if deadline is not None and time.monotonic() > deadline:
             return False
-        if not _offer(claim, wave, backend):
-            return False
+        wanted = min(width, len(requests))
+        with request_slots(backend, wanted, urgent=_is_urgent(messages), alone=on_trial) as granted:
+            wave, requests = requests[:granted], requests[granted:]
+            if not wave:
+                return True
+            if not _offer(claim, wave, backend):
+                return False
+        time_slots.pass_by([message for request in wave for message in request])
     return True
 
 
-def _offer(claim: Claim, wave: Sequence[Sequence[SentMessage]], backend: BaseSmsBackend) -> bool:
+def _is_urgent(messages: Sequence[ClaimedMessage]) -> bool:
+    return messages[0].purpose != Purpose.CAMPAIGN
+
+
+def _offer(claim: Claim, wave: Sequence[Sequence[ClaimedMessage]], backend: BaseSmsBackend) -> bool:
     """Send requests at the same time. The intent of each must be durable before that request, and only then."""
     intents: list[Intent] = []
     failure: Error | None = None
@@ -137,15 +174,15 @@ def _offer(claim: Claim, wave: Sequence[Sequence[SentMessage]], backend: BaseSms
     return go_on
 
 
-def _waves(messages: Sequence[SentMessage], capabilities: Capabilities) -> Iterator[list[list[SentMessage]]]:
-    """Requests that go out at the same time: one for adapters with a bulk call, a poolful for the others."""
+def _requests(messages: Sequence[ClaimedMessage], capabilities: Capabilities) -> list[list[ClaimedMessage]]:
+    """The messages of each request: as many as the adapter's bulk call takes, else one."""
+    size = max(1, capabilities.max_recipients) if _is_bulk(messages, capabilities) else 1
+    return [list(messages[start : start + size]) for start in range(0, len(messages), size)]
+
+
+def _is_bulk(messages: Sequence[ClaimedMessage], capabilities: Capabilities) -> bool:
     same_text = len({message.body for message in messages}) == 1
-    bulk = capabilities.bulk_personalized or (capabilities.bulk_same_text and same_text)
-    size = max(1, capabilities.max_recipients) if bulk else 1
-    requests = [list(messages[start : start + size]) for start in range(0, len(messages), size)]
-    width = 1 if bulk else max(1, capabilities.max_connections)
-    for start in range(0, len(requests), width):
-        yield requests[start : start + width]
+    return capabilities.bulk_personalized or (capabilities.bulk_same_text and same_text)
 
 
 def _request_all(intents: Sequence[Intent], backend: BaseSmsBackend) -> list[list[SendResult]]:
@@ -296,7 +333,7 @@ def _record_all(verdicts: Sequence[Verdict], backend: BaseSmsBackend) -> None:
 def _record(verdict: Verdict, backend: BaseSmsBackend) -> Exception | None:
     """None when it is written down. Whatever the failure is, it must not cost the other answers."""
     try:
-        record_results(verdict.intent, verdict.results, poll_after=_first_poll(backend.capabilities))
+        record_results(verdict.intent, verdict.results, poll_after=first_poll(backend.capabilities))
     except Exception as error:
         logger.warning("The answer to %s could not be recorded yet.", verdict.intent.reference, exc_info=True)
         return error
@@ -348,12 +385,6 @@ def _offer_in_halves(intent: Intent, backend: BaseSmsBackend) -> bool:
         finally:
             give_back(claim)
     return True
-
-
-def _first_poll(capabilities: Capabilities) -> timedelta | None:
-    if not capabilities.receipts_poll:
-        return None
-    return FIRST_POLL_PRETENDING if capabilities.pretends else FIRST_POLL
 
 
 def _note_handover(intents: Sequence[Intent]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,10 +19,29 @@ from campaigns import lifecycle
 from campaigns.audience import Planned, audience, plan
 from campaigns.composing import Template
 from campaigns.models import Campaign, CampaignStatus, MessageStatus, Purpose, SentMessage, SuppressionReason
+from campaigns.resending import copy_chunk
+
+from .bulk_insert import bulk_insert
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 2000
+
+#: What differs from row to row, as `_write_in_one_go()` lists it.
+_OWN_FIELDS = (
+    "contact",
+    "phone_number",
+    "canonical_number",
+    "body",
+    "encoding",
+    "segment_count",
+    "region",
+    "time_zone",
+    "status",
+    "reason",
+    "reason_text",
+    "excluded",
+)
 
 
 def freeze(campaign_id: int, *, seconds: float) -> bool:
@@ -59,9 +78,17 @@ def freeze_chunk(campaign_id: int, token: str) -> bool:
         campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
         if campaign.status != CampaignStatus.FREEZING or campaign.launch_token != token:
             return False
+        if campaign.parent is not None:
+            is_more = copy_chunk(campaign, limit=CHUNK)
+            if not is_more:
+                _finish(campaign)
+            return is_more
         launch = campaign.launch
-        contacts = audience(launch["include_groups"], launch["exclude_groups"]).filter(
-            pk__gt=campaign.freeze_cursor, pk__lte=launch["last_contact_id"]
+        contacts = audience(
+            launch["include_groups"],
+            launch["exclude_groups"],
+            after=campaign.freeze_cursor,
+            up_to=launch["last_contact_id"],
         )
         planned = plan(contacts, Template(launch["body"]), kind=launch["kind"], limit=CHUNK)
         if not planned:
@@ -76,7 +103,47 @@ def freeze_chunk(campaign_id: int, token: str) -> bool:
 
 
 def _write(campaign: Campaign, planned: list[Planned]) -> None:
-    """The rows of a chunk. Whoever's number is in the campaign already gets a suppressed row that says so."""
+    """The rows of a chunk, in one go; where a row or a number is there already, one after the other."""
+    try:
+        with transaction.atomic():
+            _write_in_one_go(campaign, planned)
+    except IntegrityError:
+        _write_beside_others(campaign, planned)
+
+
+def _write_in_one_go(campaign: Campaign, planned: list[Planned]) -> None:
+    rows = [
+        (
+            one.contact_id,
+            one.phone_number,
+            one.canonical_number,
+            one.body,
+            one.encoding,
+            one.segment_count,
+            one.region,
+            one.time_zone,
+            str(MessageStatus.SUPPRESSED if one.reason else MessageStatus.QUEUED),
+            str(one.reason),
+            one.reason_text,
+            bool(one.reason),
+        )
+        for one in planned
+    ]
+    bulk_insert(
+        SentMessage,
+        _OWN_FIELDS,
+        rows,
+        campaign_id=campaign.pk,
+        purpose=Purpose.CAMPAIGN,
+        gateway=campaign.launch["gateway"],
+        sender_id=campaign.launch["sender_id"],
+        created_by_id=campaign.launched_by_id,
+        status_at=timezone.now(),
+    )
+
+
+def _write_beside_others(campaign: Campaign, planned: list[Planned]) -> None:
+    """Whoever's number is in the campaign already gets a suppressed row that says so."""
     SentMessage.objects.bulk_create([_row(campaign, one) for one in planned], ignore_conflicts=True, batch_size=500)
     ids = [one.contact_id for one in planned]
     written = set(

@@ -18,14 +18,18 @@ from django.utils import timezone
 from campaigns.gateway_control import concerns_gateway, waiting_time
 from campaigns.models import Attempt, EventKind, FailureReason, MessageEvent, MessageStatus, SentMessage, may_become
 from campaigns.storable import storable_cost, storable_json, storable_text
-from sms_backends import Outcome, SendResult, SmsError
+from sms_backends import Outcome, RepeatedRequestError, SendResult, SmsError
 
+from .acceptance import Answer, record_acceptances
 from .bulk_update import bulk_update
+from .doubt import ask_about
 from .handover import Intent
 from .requeue import requeue
 
 #: Waits, in seconds, before a message that was provably not taken is offered again; then it is given up.
 RETRY_SECONDS = (30, 120, 600, 1800)
+#: What may have been refused as a repetition is not offered again before this, in seconds.
+REPETITION_SECONDS = 60.0
 
 _COMPLETED = ["outcome", "provider_message_id", "error_code", "error_text", "raw", "finished_at"]
 _CHANGED = [
@@ -53,22 +57,34 @@ def record_results(intent: Intent, results: Sequence[SendResult], *, poll_after:
 
     `poll_after` is when to ask for a receipt first; None for gateways that cannot be asked.
     """
-    finished = timezone.now()
     with transaction.atomic():
-        ids = [message.pk for message in intent.messages]
-        locked = {message.pk: message for message in SentMessage.objects.select_for_update().filter(pk__in=ids)}
-        for attempt, answer in zip(intent.attempts, results, strict=True):
-            result = _storable(answer)
-            _complete(attempt, result)
-            attempt.finished_at = finished
-            message = locked[attempt.message_id]
-            if message.reference == attempt.reference:
-                _apply(message, result, poll_after)
-            else:
-                _apply_late(message, attempt, result)
-        requeue([message for message in locked.values() if message.status == MessageStatus.QUEUED])
-        bulk_update(intent.attempts, _COMPLETED)
-        bulk_update(list(locked.values()), _CHANGED)
+        others = record_acceptances(intent, results, poll_after=poll_after)
+        if others:
+            _record_others(others, intent.reference, poll_after)
+
+
+def _record_others(answers: Sequence[Answer], reference: str, poll_after: timedelta | None) -> None:
+    """Each by what its message has become meanwhile."""
+    finished = timezone.now()
+    ids = [key.message_id for key, _result in answers]
+    locked = {
+        message.pk: message for message in SentMessage.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+    }
+    attempts = {attempt.message_id: attempt for attempt in Attempt.objects.filter(message__in=ids, reference=reference)}
+    for key, answer in answers:
+        message, attempt = locked[key.message_id], attempts[key.message_id]
+        result = _storable(_doubt_repetition(answer, attempt))
+        _complete(attempt, result)
+        attempt.finished_at = finished
+        if message.reference == attempt.reference:
+            _apply(message, result, poll_after)
+        else:
+            _apply_late(message, attempt, result)
+    requeue([message for message in locked.values() if message.status == MessageStatus.QUEUED])
+    bulk_update(list(attempts.values()), _COMPLETED)
+    bulk_update(list(locked.values()), _CHANGED)
+    if new_doubt := [pk for pk, message in locked.items() if message.status == MessageStatus.UNKNOWN]:
+        ask_about(new_doubt, locked[new_doubt[0]].gateway)
 
 
 def _storable(result: SendResult) -> SendResult:
@@ -81,6 +97,13 @@ def _storable(result: SendResult) -> SendResult:
         currency=storable_text(result.currency, 5),
         raw=storable_json(said),
     )
+
+
+def _doubt_repetition(result: SendResult, attempt: Attempt) -> SendResult:
+    """What may be refused as a repetition may have been taken before: not so only at the first attempt."""
+    if isinstance(result.error, RepeatedRequestError) and attempt.number > 1:
+        return replace(result, outcome=Outcome.UNKNOWN)
+    return result
 
 
 def _complete(attempt: Attempt, result: SendResult) -> None:
@@ -155,6 +178,10 @@ def _wait_or_give_up(message: SentMessage, error: SmsError) -> None:
     """Provably not taken. What concerns the gateway uses up no try: the gateway waits, not the message."""
     if concerns_gateway(error):
         _become(message, MessageStatus.QUEUED, error)
+        if isinstance(error, RepeatedRequestError):
+            # The gateway may be opened by hand before; this message must not be offered before.
+            asked = waiting_time(error, otherwise=REPETITION_SECONDS)
+            message.not_before = timezone.now() + max(asked, timedelta(seconds=REPETITION_SECONDS))
         return
     message.retry_count += 1
     if message.retry_count > len(RETRY_SECONDS):

@@ -8,9 +8,7 @@ A claimed row was offered to nobody: it simply waits again. A row that was being
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 
-from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -19,8 +17,9 @@ from campaigns import audit
 from campaigns.audience import opted_out_numbers
 from campaigns.models import EventKind, FailureReason, MessageEvent, MessageStatus, SentMessage, User
 from campaigns.wakeups import wake
-from sms_backends import Capabilities, get_sms_backend
 
+from .doubt import ask_about, settle_time
+from .leases import LEASE
 from .requeue import requeue
 
 CHUNK = 500
@@ -37,13 +36,21 @@ def expire_leases() -> tuple[int, int]:
     return waiting, unknown
 
 
+def cut_leases() -> int:
+    """After the clock was set back: let leases end when they would have. Returns how many it were."""
+    return SentMessage.objects.filter(
+        status__in=[MessageStatus.CLAIMED, MessageStatus.SENDING], lease_expires_at__gt=Now() + LEASE
+    ).update(lease_expires_at=Now() + LEASE)
+
+
 def _mark_unknown() -> int:
     with transaction.atomic():
-        expired = list(
+        gateways = dict(
             SentMessage.objects.select_for_update()
             .filter(status=MessageStatus.SENDING, lease_expires_at__lte=Now())
-            .values_list("pk", flat=True)[:CHUNK]
+            .values_list("pk", "gateway")[:CHUNK]
         )
+        expired = list(gateways)
         SentMessage.objects.filter(pk__in=expired, status=MessageStatus.SENDING).update(
             status=MessageStatus.UNKNOWN,
             reason=FailureReason.WORKER_LOST,
@@ -52,19 +59,12 @@ def _mark_unknown() -> int:
             lease_expires_at=None,
             status_at=timezone.now(),
         )
+        for gateway in set(gateways.values()):
+            ask_about([pk for pk, alias in gateways.items() if alias == gateway], gateway)
         MessageEvent.objects.bulk_create(
             [MessageEvent(message_id=pk, kind=EventKind.UNKNOWN, payload={"reason": "worker_lost"}) for pk in expired]
         )
     return len(expired)
-
-
-def settle_time(gateway: str) -> timedelta:
-    """How long the provider may still take a request after which no answer came; no resend before it is over."""
-    try:
-        capabilities = get_sms_backend(gateway).capabilities
-    except ImproperlyConfigured:
-        capabilities = Capabilities()
-    return timedelta(seconds=capabilities.settle_seconds)
 
 
 def resend_unknown(ids: Iterable[int], *, actor: User | None) -> int:
@@ -75,14 +75,18 @@ def resend_unknown(ids: Iterable[int], *, actor: User | None) -> int:
     have opted out meanwhile and of cancelled campaigns: they stay unknown. Returns how many go.
     """
     with transaction.atomic():
-        rows = SentMessage.objects.select_for_update().filter(pk__in=_undecided(ids), status=MessageStatus.UNKNOWN)
-        ready = [row for row in rows if row.status_at and row.status_at + settle_time(row.gateway) <= timezone.now()]
+        ready = [
+            row
+            for row in _undecided(ids)
+            if row.status_at and row.status_at + settle_time(row.gateway) <= timezone.now()
+        ]
         opted_out = opted_out_numbers({row.canonical_number for row in ready})
         ready = [row for row in ready if row.canonical_number not in opted_out]
         requeue(ready)
         going = [row for row in ready if row.status == MessageStatus.QUEUED]
         for row in going:
             row.reason = row.reason_text = ""
+            row.next_lookup_at = row.not_found_at = None
             row.save()
         MessageEvent.objects.bulk_create(
             [MessageEvent(message=row, kind=EventKind.RESEND, payload={"by": str(actor or "")}) for row in going]
@@ -93,17 +97,25 @@ def resend_unknown(ids: Iterable[int], *, actor: User | None) -> int:
     return len(going)
 
 
-def _undecided(ids: Iterable[int]) -> list[int]:
-    wanted = list(ids)
-    left = MessageEvent.objects.filter(message__in=wanted, kind=EventKind.LEFT)
+def _undecided(ids: Iterable[int]) -> list[SentMessage]:
+    """The unknown among these that nobody has decided to leave, locked: of two decisions at once one counts."""
+    rows = _lock_unknown(ids)
+    # Asked under the lock: whoever decided before has written it down by now.
+    left = MessageEvent.objects.filter(message__in=rows, kind=EventKind.LEFT)
     decided = set(left.values_list("message_id", flat=True))
-    return [pk for pk in wanted if pk not in decided]
+    return [row for row in rows if row.pk not in decided]
+
+
+def _lock_unknown(ids: Iterable[int]) -> list[SentMessage]:
+    """Without those that are sent again in a campaign of their own."""
+    unknown = SentMessage.objects.select_for_update().filter(pk__in=list(ids), status=MessageStatus.UNKNOWN)
+    return list(unknown.filter(superseded_by=None).order_by("pk"))
 
 
 def leave_unknown(ids: Iterable[int], *, actor: User | None) -> int:
     """The operator decides not to send these again: they stay unknown and are not asked about any more."""
     with transaction.atomic():
-        rows = list(SentMessage.objects.filter(pk__in=list(ids), status=MessageStatus.UNKNOWN))
+        rows = _lock_unknown(ids)
         MessageEvent.objects.bulk_create(
             [
                 MessageEvent(message=row, kind=EventKind.LEFT, fingerprint="left", payload={"by": str(actor or "")})
@@ -111,6 +123,7 @@ def leave_unknown(ids: Iterable[int], *, actor: User | None) -> int:
             ],
             ignore_conflicts=True,
         )
+        SentMessage.objects.filter(pk__in=[row.pk for row in rows]).update(next_lookup_at=None)
         if rows:
             audit.record("leave_unknown", actor=actor, campaign=rows[0].campaign, details={"messages": len(rows)})
     return len(rows)

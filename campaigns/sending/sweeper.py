@@ -15,8 +15,12 @@ from campaigns.models import CANCELLABLE, Campaign, CampaignStatus, ImportStatus
 from campaigns.wakeups import wake
 
 from .claim import claimable
-from .polling import poll_receipts
-from .recovery import expire_leases
+from .openings import attend_to_openings
+from .pacing import cut_reservations
+from .polling import give_up_waiting, poll_receipts
+from .recovery import cut_leases, expire_leases
+from .settling import settle_unknown
+from .slots import cut_slot_leases
 
 logger = logging.getLogger(__name__)
 
@@ -24,14 +28,20 @@ logger = logging.getLogger(__name__)
 def sweep() -> None:
     """Do each step; one that fails is logged and does not keep the others from being done."""
     steps: tuple[Callable[[], object], ...] = (
+        cut_leases,
+        cut_reservations,
+        cut_slot_leases,
         start_due_campaigns,
         expire_leases,
         finish_cancelled,
         reopen_completed,
+        attend_to_openings,
         wake_waiting,
         wake_imports,
+        settle_unknown,
         match_receipts,
         poll_receipts,
+        give_up_waiting,
     )
     for step in steps:
         try:

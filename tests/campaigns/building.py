@@ -11,10 +11,11 @@ from django.utils import timezone
 from campaigns import lifecycle
 from campaigns.models import Attempt, Campaign, CampaignStatus, Contact, ContactGroup, MessageStatus, SentMessage, User
 from campaigns.reports import campaign_figures
-from campaigns.sending.claim import LEASE, Claim, claim_campaign
+from campaigns.sending.claim import Claim, claim_campaign
 from campaigns.sending.dispatch import send_waiting
 from campaigns.sending.freeze import freeze
 from campaigns.sending.handover import Intent, write_intent
+from campaigns.sending.leases import LEASE
 from sms_backends import get_sms_backend
 from sms_backends.phone_numbers import canonical
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 from django.urls import reverse
@@ -81,6 +81,56 @@ def test_a_marketing_campaign_gets_decent_hours_unless_others_are_given(client):
     )
     campaign.refresh_from_db()
     assert (campaign.window_start, campaign.window_end) == (time(10), time(12))
+
+
+def test_pace_days_and_end_are_kept_and_shown_once_it_runs(client):
+    sign_in_superuser(client)
+    when = {"window_start": "09:00", "window_end": "18:00", "window_days": ["1", "5"], "skip_holidays": "on"}
+    pace = {"max_per_second": "20", "rate_unit": "segments"}
+    end = {"ends_at_0": "2099-12-31", "ends_at_1": "21:00", "late_start": "ask"}
+    client.post(ADD, form_of(client, include_groups=[make_group(contacts=1).pk], **when, **pace, **end))
+    campaign = Campaign.objects.get()
+    assert (campaign.window_days, campaign.skip_holidays) == ([1, 5], True)
+    assert (campaign.max_per_second, campaign.rate_unit, campaign.late_start) == (20, "segments", "ask")
+    assert campaign.ends_at == timezone.make_aware(datetime(2099, 12, 31, 21, 0))
+    lifecycle.launch(campaign, actor=None)
+    page = text_of(client.get(campaign_url(campaign)))
+    assert "At most per second" in page
+    assert "Send no later than" in page
+
+
+def test_usual_hours_fill_in_the_window_and_are_not_asked_for_once_it_runs(client):
+    sign_in_superuser(client)
+    fields = {"hours": "work", "window_start": "03:00", "window_end": "04:00"}
+    client.post(ADD, form_of(client, include_groups=[make_group(contacts=1).pk], **fields))
+    campaign = Campaign.objects.get()
+    assert (campaign.window_start, campaign.window_end) == (time(9), time(18))
+    assert (campaign.window_days, campaign.skip_holidays) == ([1, 2, 3, 4, 5], True)
+    assert "Usual hours" in text_of(client.get(campaign_url(campaign)))
+    lifecycle.launch(campaign, actor=None)
+    assert "Usual hours" not in text_of(client.get(campaign_url(campaign)))
+
+
+def test_what_is_not_filled_in_is_as_fast_as_it_goes_on_all_days_and_without_an_end(client):
+    sign_in_superuser(client)
+    client.post(ADD, form_of(client, include_groups=[make_group().pk]))
+    campaign = Campaign.objects.get()
+    assert (campaign.window_days, campaign.max_per_second, campaign.ends_at) == ([], None, None)
+    assert (campaign.rate_unit, campaign.late_start) == ("messages", "send")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"max_per_second": "0"}, "greater than or equal to 1"),
+        ({"window_days": ["8"]}, "not one of the available choices"),
+        ({"window_start": "09:00", "window_end": "09:00"}, "has no length"),
+    ],
+)
+def test_a_pace_or_window_in_which_nothing_could_be_sent_is_refused(client, fields, words):
+    sign_in_superuser(client)
+    assert words in text_of(client.post(ADD, form_of(client, **fields)))
+    assert not Campaign.objects.exists()
 
 
 def test_a_form_that_somebody_else_has_overtaken_is_refused_and_keeps_what_was_typed(client):

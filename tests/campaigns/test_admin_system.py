@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from campaigns.models import AuditEvent, GatewayState, Heartbeat, InboundMessage, UnmatchedReceipt, User
+from campaigns.models import AuditEvent, GatewayState, Heartbeat, Holiday, InboundMessage, UnmatchedReceipt, User
 from sms_backends import AuthenticationError, Balance, Capabilities, get_sms_backend
 from tests.campaigns.building import number
 from tests.campaigns.screens import said, sign_in, sign_in_superuser, text_of
@@ -54,10 +54,34 @@ def test_pausing_and_resuming_a_gateway(client):
     }
 
 
+def test_the_pace_of_a_gateway_is_set_on_its_card_and_who_did_it_is_kept(client):
+    user = sign_in(client, "view_gatewaystate", "resume_gateway")
+    client.post(f"{PROVIDERS}default/rate/", {"max_per_second": "30", "rate_unit": "segments"})
+    state = GatewayState.objects.get()
+    assert (state.max_per_second, state.rate_unit) == (30, "segments")
+    assert 'value="30"' in client.get(PROVIDERS).content.decode()
+    event = AuditEvent.objects.get(action="gateway_rate")
+    assert (event.actor, event.details) == (user, {"per_second": 30, "unit": "segments"})
+    response = client.post(f"{PROVIDERS}default/rate/", {"max_per_second": "0", "rate_unit": "segments"}, follow=True)
+    assert "greater than or equal to 1" in said(response)
+    client.post(f"{PROVIDERS}default/rate/", {"max_per_second": "", "rate_unit": "messages"})
+    assert GatewayState.objects.get().max_per_second is None
+
+
+def test_holidays_are_listed_by_country(client):
+    sign_in(client, "view_holiday", "add_holiday")
+    add = "/admin/campaigns/holiday/add/"
+    client.post(add, {"date": "2026-06-12", "country": "ru", "name": "Day of Russia"})
+    assert Holiday.objects.get().country == "RU"
+    assert AuditEvent.objects.filter(action="holiday_listed").exists()
+    assert "no country" in text_of(client.post(add, {"date": "2026-06-12", "country": "XX"}))
+    assert "Day of Russia" in text_of(client.get("/admin/campaigns/holiday/"))
+
+
 def test_who_only_views_gateways_cannot_touch_them(client):
     sign_in(client, "view_gatewaystate")
     assert "Pause" not in text_of(client.get(PROVIDERS))
-    for action in ("pause", "resume", "balance"):
+    for action in ("pause", "resume", "balance", "rate"):
         assert client.post(f"{PROVIDERS}default/{action}/").status_code == 403
     assert not GatewayState.objects.exists()
 

@@ -73,3 +73,12 @@ def test_a_limit_takes_the_first_ones():
 def test_many_numbers_are_looked_up_in_parts():
     optouts.record_opt_out(number(1234), source=OptOutSource.IMPORT)
     assert opted_out_numbers(number(n) for n in range(1500)) == {number(1234)}
+
+
+def test_bounds_hold_for_people_and_their_groups():
+    everybody, others = make_group("Everybody"), make_group("Others")
+    people = [make_contact(number(n), everybody, *([others] if n == 3 else [])) for n in range(1, 6)]
+    ids = [one.pk for one in people]
+    assert list(audience([everybody.pk], after=ids[0], up_to=ids[3])) == people[1:4]
+    assert list(audience([everybody.pk], [others.pk], after=ids[0], up_to=ids[3])) == [people[1], people[3]]
+    assert list(audience([everybody.pk, others.pk], after=ids[3])) == people[4:]

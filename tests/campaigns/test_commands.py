@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -85,6 +86,23 @@ def test_create_campaign_writes_a_service_campaign_without_a_window():
     assert (campaign.name, campaign.body, campaign.kind, campaign.status) == ("Sale", "Hello", "service", "draft")
     assert campaign.window_start is campaign.window_end is None
     assert list(campaign.include_groups.all()) == [group]
+
+
+def test_create_campaign_takes_a_pace_and_an_end():
+    make_group("Clients", contacts=1)
+    command = ("create_campaign", "Sale", "--text", "Hello", "--group", "Clients")
+    run(*command, "--max-per-second", "50", "--ends", "2099-12-31T21:00+03:00")
+    campaign = Campaign.objects.get()
+    assert campaign.max_per_second == 50
+    assert campaign.ends_at == datetime(2099, 12, 31, 18, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("options", [("--max-per-second", "0"), ("--ends", "soon"), ("--ends", "2001-01-01T00:00")])
+def test_create_campaign_refuses_a_pace_or_an_end_that_sends_nobody_anything(options):
+    make_group("Clients", contacts=1)
+    with pytest.raises(CommandError):
+        run("create_campaign", "Sale", "--text", "Hello", "--group", "Clients", *options)
+    assert not Campaign.objects.exists()
 
 
 def test_create_campaign_takes_groups_windows_and_senders(provider):

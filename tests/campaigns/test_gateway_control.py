@@ -14,6 +14,7 @@ from campaigns.gateway_control import (
     concerns_gateway,
     ensure_states,
     hold_gateway,
+    is_on_trial,
     note_success,
     pause_gateway,
     react_to,
@@ -79,16 +80,37 @@ def test_odd_words_of_a_provider_do_not_keep_a_gateway_open():
     assert closed_gateways() == {"default", "backup"}
 
 
+def the_hold_ends() -> None:
+    GatewayState.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+
+
 def test_holds_grow_and_end_by_themselves():
-    for expected in HOLD_SECONDS:
+    for expected in [*HOLD_SECONDS, HOLD_SECONDS[-1]]:
         hold_gateway("default", TemporaryError("down"))
         assert expected * 0.75 <= held_for() <= expected * 1.25
-    hold_gateway("default", TemporaryError("down"))
-    assert held_for() <= HOLD_SECONDS[-1] * 1.25
-    GatewayState.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+        the_hold_ends()
     assert closed_gateways() == set()
     note_success("default")
     assert (state().failure_count, state().held_until, state().provider_text) == (0, None, "")
+
+
+def test_requests_that_fail_together_count_as_one_failure():
+    for _request in range(10):
+        hold_gateway("default", TemporaryError("down"))
+    assert state().failure_count == 1
+    assert held_for() <= HOLD_SECONDS[0] * 1.25
+    hold_gateway("default", ThrottledError("Too fast", retry_after=100))
+    assert 95 < held_for() <= 100, "what a provider asks for counts all the same"
+
+
+def test_after_a_hold_the_gateway_is_on_trial_until_a_request_succeeds():
+    assert not is_on_trial("default")
+    hold_gateway("default", TemporaryError("down"))
+    assert not is_on_trial("default"), "it is closed altogether"
+    the_hold_ends()
+    assert is_on_trial("default")
+    note_success("default")
+    assert not is_on_trial("default")
 
 
 def test_a_provider_that_says_how_long_is_believed():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import time, timedelta
+
 import pytest
+from django.utils import timezone
 
 from campaigns import lifecycle, optouts
 from campaigns import preflight as module
@@ -49,6 +52,25 @@ def test_a_campaign_that_nobody_would_get_is_warned_of():
     assert (found.audience, found.recipients) == (1, 0)
     assert found.suppressed == {"empty_text": 1}
     assert len(found.warnings) == 1
+
+
+def test_with_a_window_it_says_for_how_many_the_time_zone_is_only_the_usual_one():
+    group = make_group()
+    make_contact(number(1), group)  # a Russian mobile number may be anywhere in the country
+    make_contact(number(2), group, time_zone="Asia/Vladivostok")  # known from the file
+    make_contact("+78432000000", group)  # a landline in Kazan
+    make_contact("+37126123456", group)  # Latvia has one zone
+    found = preflight(make_campaign(group, window_start=time(9), window_end=time(21)))
+    assert found.usual_zone == 1
+    assert "1 person" in found.warnings[0]
+    assert preflight(make_campaign(group)).warnings == []
+
+
+def test_an_end_that_has_passed_is_a_problem():
+    group = make_group(contacts=1)
+    assert preflight(make_campaign(group, ends_at=timezone.now() + timedelta(minutes=1))).problems == []
+    found = preflight(make_campaign(group, ends_at=timezone.now() - timedelta(minutes=1)))
+    assert "has passed" in found.problems[0]
 
 
 def test_a_text_that_is_not_understood_is_a_problem_and_no_error():

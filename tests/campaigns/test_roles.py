@@ -18,6 +18,12 @@ def test_operators_write_import_and_send():
     )
 
 
+def test_operators_list_holidays_and_others_see_them():
+    assert {"add_holiday", "change_holiday", "delete_holiday", "view_holiday"} <= codenames("Operator")
+    for role in ("Viewer", "Approver"):
+        assert {codename for codename in codenames(role) if "holiday" in codename} == {"view_holiday"}
+
+
 def test_nobody_but_a_superuser_may_change_the_delivery_log():
     for role in ("Viewer", "Operator", "Approver"):
         assert not codenames(role) & {"add_sentmessage", "change_sentmessage", "delete_sentmessage"}

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 
 #: Kinds, and how many `seconds` they take unless told otherwise.
-KINDS = {"error": 0, "http": 0, "close": 0, "hang": 60, "drip": 0.05, "cut": 0, "garbage": 0, "slow": 1}
+KINDS = {"error": 0, "http": 0, "close": 0, "hang": 60, "drip": 0.05, "cut": 0, "garbage": 0, "slow": 1, "late": 2}
 
 
 @dataclass(slots=True)
@@ -16,7 +16,8 @@ class Fault:
 
     `kind`: error (an error `code` in the dialect), http (`status`, with `headers` and `body`), close (the connection,
     without an answer), hang (no answer for `seconds`), drip (the answer, a byte every `seconds`), cut (half of the
-    answer, then close), garbage (200 that is no JSON), slow (the right answer after `seconds`).
+    answer, then close), garbage (200 that is no JSON), slow (the right answer after `seconds`), late (close at once,
+    and carry it out after `seconds` all the same).
     `after` requests for `script` go well first, then it hits `times` of them (None: all that follow).
     `accept`: the request is carried out all the same before the answer goes wrong.
     """

@@ -42,6 +42,7 @@ class FakeSmsc:
         self._lock = threading.Lock()
         self._requests: list[str] = []
         self._parallel = 0
+        self._open = self._most_open = 0
         self._connections = 0
         self._stopped = threading.Event()
         self._server = _Server(("127.0.0.1", port), _Handler)
@@ -76,6 +77,11 @@ class FakeSmsc:
         """How many requests for a script were read, whatever became of them."""
         with self._lock:
             return self._requests.count(script)
+
+    def most_open(self) -> int:
+        """The most requests that were ever waiting for their answer at the same time."""
+        with self._lock:
+            return self._most_open
 
     def connections(self) -> int:
         """How many TCP connections were opened, those of the control address left out."""
@@ -146,7 +152,13 @@ class FakeSmsc:
     def _count_request(self, script: str) -> int:
         with self._lock:
             self._requests.append(script)
+            self._open += 1
+            self._most_open = max(self._most_open, self._open)
             return len(self._requests)
+
+    def _count_answer(self) -> None:
+        with self._lock:
+            self._open -= 1
 
     def _carry_out(self, script: str, form: dict[str, str], number: int) -> Answer:
         if script == "status.php":
@@ -171,8 +183,8 @@ class FakeSmsc:
 #: Methods that `/_control/<name>` calls with the JSON it is sent.
 CONTROLLED = frozenset(
     {
-        "messages", "requests", "connections", "fault", "clear_faults", "refuse", "omit", "forbid_text", "set_status",
-        "set_callback", "callback_answers", "push_receipts", "push_incoming",
+        "messages", "requests", "most_open", "connections", "fault", "clear_faults", "refuse", "omit", "forbid_text",
+        "set_status", "set_callback", "callback_answers", "push_receipts", "push_incoming",
     }
 )  # fmt: skip
 
@@ -192,6 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
     _counted = False
+    _is_open = False
 
     @property
     def fake(self) -> FakeSmsc:
@@ -216,7 +229,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._respond(b"not found", status=404)
             return
         number = self.fake._count_request(script)
-        form = _form(url.query, body)
+        self._is_open = True
+        try:
+            self._answer(script, _form(url.query, body), number)
+        finally:
+            self._no_longer_open()
+
+    def _answer(self, script: str, form: dict[str, str], number: int) -> None:
         fault = self.fake._faults.pick(script)
         answer: bytes = b""
         if fault is None or fault.carries_out:
@@ -241,11 +260,17 @@ class _Handler(BaseHTTPRequestHandler):
             result = [asdict(message) for message in result]
         self._respond(json.dumps(result, ensure_ascii=False).encode())
 
+    def _no_longer_open(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self.fake._count_answer()
+
     # --- answering ---------------------------------------------------------------------------------------------
 
     def _respond(
         self, body: bytes, *, status: int = 200, headers: dict[str, str] | None = None, length: int | None = None
     ) -> None:
+        self._no_longer_open()  # before the client can know the answer and begin another
         self.send_response_only(status)
         self.send_header("Content-Type", "application/json; charset=utf-8")
         self.send_header("Content-Length", str(len(body) if length is None else length))
@@ -268,6 +293,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault.kind == "drip":
             self._drip(answer, fault.seconds)
         else:
+            if fault.kind == "late":
+                threading.Timer(fault.seconds or 0, self._dialect, ("send.php", form, 0)).start()
             if fault.kind == "cut":
                 self._respond(answer[: len(answer) // 2], length=len(answer))
             elif fault.kind == "hang":

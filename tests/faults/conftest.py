@@ -18,7 +18,7 @@ from .services import MissingBinary, PostgresServer, RedisServer
 from .storage import Storage
 
 #: In the group "People" of every installation.
-PEOPLE_COUNT = 600
+PEOPLE_COUNT = 1000
 
 
 @pytest.fixture(scope="session")

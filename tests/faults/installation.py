@@ -138,6 +138,17 @@ class SendingInstallation:
             f"[record_opt_out(number, source=OptOutSource.OPERATOR) for number in {numbers!r}]",
         )
 
+    def sweep(self) -> None:
+        """As each minute."""
+        self.manage("shell", "-c", "from campaigns.tasks import sweep; sweep()")
+
+    def let_unknown_settle(self, settle_seconds: float, gap_seconds: float) -> None:
+        """The settle time passes, then two sweeps."""
+        time.sleep(settle_seconds)
+        for _sweep in range(2):
+            self.sweep()
+            time.sleep(gap_seconds)
+
     def pause_gateway(self) -> None:
         """As from the page of the provider."""
         self.manage(

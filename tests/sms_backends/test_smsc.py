@@ -22,6 +22,7 @@ from sms_backends import (
     ProtocolError,
     Reason,
     RecipientRejectedError,
+    RepeatedRequestError,
     Scope,
     SenderRejectedError,
     SmsError,
@@ -206,7 +207,7 @@ def test_debug_hides_password_number_and_text(smsc: FakeSmsc, make: Make, caplog
         (6, ContentRejectedError, Scope.CAMPAIGN, True),
         (7, RecipientRejectedError, Scope.RECIPIENT, True),
         (8, RecipientRejectedError, Scope.RECIPIENT, True),
-        (9, ThrottledError, Scope.MESSAGE, False),
+        (9, RepeatedRequestError, Scope.MESSAGE, False),
     ],
 )
 def test_every_error_of_a_request_says_what_to_do(

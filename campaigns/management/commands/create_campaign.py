@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from datetime import time
+from datetime import datetime, time
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 from django.db import transaction
+from django.utils import timezone
 
 from campaigns import audit
 from campaigns.models import MARKETING_WINDOW, Campaign, CampaignKind, ContactGroup
@@ -25,6 +26,25 @@ def read_window(text: str) -> tuple[time, time]:
     return start, end
 
 
+def read_rate(rate: int | None) -> int | None:
+    """Raises CommandError for what is no rate."""
+    if rate is not None and rate < 1:
+        raise CommandError("--max-per-second must be 1 or more. Leave it out to send as fast as the gateway allows.")
+    return rate
+
+
+def read_end(text: str) -> datetime:
+    """The time, in the installation's zone unless it names one. Raises CommandError."""
+    try:
+        end = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise CommandError(f"“{text}” is not a time. Example: --ends 2026-12-31T21:00") from error
+    end = end if timezone.is_aware(end) else timezone.make_aware(end)
+    if end <= timezone.now():
+        raise CommandError(f"“{text}” has passed. Choose a later end.")
+    return end
+
+
 class Command(BaseCommand):
     help = "Write a draft campaign: a service campaign that may be sent at any hour, unless said otherwise."
 
@@ -37,6 +57,9 @@ class Command(BaseCommand):
         parser.add_argument("--sender", default="", help="what the phone shows")
         parser.add_argument("--marketing", action="store_true", help="a marketing campaign, sent from 09:00 to 21:00")
         parser.add_argument("--window", help="hours where the recipient lives, such as 09:00-21:00")
+
+        parser.add_argument("--max-per-second", type=int, help="no more messages than this each second")
+        parser.add_argument("--ends", help="send nothing after this time, such as 2026-12-31T21:00")
 
     def handle(self, *args: Any, **options: Any) -> None:
         include = [self._group(name).pk for name in options["group"]]
@@ -52,6 +75,8 @@ class Command(BaseCommand):
             sender_id=options["sender"],
             window_start=window[0],
             window_end=window[1],
+            max_per_second=read_rate(options["max_per_second"]),
+            ends_at=read_end(options["ends"]) if options["ends"] else None,
         )
         problems = gateway_problems(campaign) + check_body(campaign.body, include, exclude)
         if problems:

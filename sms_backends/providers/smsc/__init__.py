@@ -68,6 +68,9 @@ class SmsBackend(BaseSmsBackend):
         balance=True,
         price=True,
         settle_seconds=120,
+        # How long status.php knows a message is not documented. It closes a message that heard nothing after a day
+        # (err 245, https://smsc.ru/api/http/status_messages/statuses/), so for a day it must know it.
+        lookup_valid_for=timedelta(days=1),
     )
     known_options: ClassVar[Mapping[str, Option]] = {
         "SMSC_BASE_URL": Option("https://smsc.ru", "address of the provider, without /sys/"),
@@ -101,6 +104,7 @@ class SmsBackend(BaseSmsBackend):
             type(self).capabilities,
             max_recipients=int(self._positive("SMSC_MAX_RECIPIENTS")),
             max_connections=int(self._positive("SMSC_MAX_CONNECTIONS")),
+            request_seconds=self._timeout,
         )
         self._http = HttpClient(
             self._base_url,

@@ -23,10 +23,10 @@ from sms_backends.exceptions import (
     ProtocolError,
     Reason,
     RecipientRejectedError,
+    RepeatedRequestError,
     Scope,
     SenderRejectedError,
     SmsError,
-    ThrottledError,
 )
 from sms_backends.results import DeliveryReceipt, DeliveryStatus
 
@@ -55,7 +55,7 @@ REQUEST_ERRORS: Mapping[int, RequestError] = {
     7: RequestError(RecipientRejectedError, Reason.INVALID_NUMBER, of_recipient=True),
     8: RequestError(RecipientRejectedError, Reason.NO_ROUTE, of_recipient=True),
     # More than one identical request within a minute, or 15 requests at once.
-    9: RequestError(ThrottledError, retry_after=60),
+    9: RequestError(RepeatedRequestError, retry_after=60),
 }
 #: In an answer of status.php, 3 is not "no money" but "no such message".
 MESSAGE_NOT_FOUND = 3

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
+from django.db.models import Q
 from django.utils import timezone
 
 from campaigns import gateway_control, lifecycle
-from campaigns.models import GatewayState, MessageStatus, Purpose, SentMessage
+from campaigns.models import Campaign, FailureReason, GatewayState, Holiday, MessageStatus, Purpose, SentMessage
 from campaigns.sending import claim as claiming
 from campaigns.sending.claim import (
-    LEASE,
     claim_again,
     claim_campaign,
     claim_urgent,
-    closed_time_zones,
     give_back,
-    in_window,
 )
+from campaigns.sending.leases import LEASE
 from campaigns.single import queue_single
+from tests.campaigns import providers
 from tests.campaigns.building import (
     assert_adds_up,
     frozen,
@@ -122,26 +123,6 @@ def test_of_the_rows_named_only_waiting_ones_are_claimed_again():
 # --- windows --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "zone", "open_at_noon_utc"),
-    [
-        (time(9), time(21), "UTC", True),
-        (time(9), time(12), "UTC", False),  # the end is outside
-        (time(12), time(13), "UTC", True),  # the start is inside
-        (time(9), time(21), "Asia/Vladivostok", False),  # 22:00
-        (time(9), time(21), "America/Los_Angeles", False),  # 05:00
-        (time(9), time(21), "Europe/Moscow", True),
-        (time(22), time(6), "Asia/Vladivostok", True),  # over midnight
-        (time(22), time(6), "UTC", False),
-        (time(9), time(21), "", True),  # the installation's zone
-        (time(9), time(21), "Mars/Olympus", True),
-        (time(9), time(21), "../etc/passwd", True),
-    ],
-)
-def test_a_window_is_judged_by_the_recipients_clock(start, end, zone, open_at_noon_utc):
-    assert in_window(start, end, NOON, zone) is open_at_noon_utc
-
-
 def test_only_the_zones_where_it_is_too_late_wait(monkeypatch, provider):
     group = make_group()
     make_contact(number(1), group, time_zone="Europe/Moscow")
@@ -150,7 +131,6 @@ def test_only_the_zones_where_it_is_too_late_wait(monkeypatch, provider):
     lifecycle.launch(campaign, actor=None)
     frozen(campaign)
     monkeypatch.setattr(timezone, "now", lambda: NOON)
-    assert closed_time_zones(campaign, NOON) == ["Asia/Vladivostok"]
     assert [m.phone_number for m in claim_campaign(campaign.pk).messages] == [number(1)]
 
 
@@ -161,13 +141,53 @@ def test_messages_outside_their_window_wait_and_the_campaign_goes_on(monkeypatch
     lifecycle.launch(campaign, actor=None)
     frozen(campaign)
     with monkeypatch.context() as night:
-        night.setattr(claiming, "closed_time_zones", lambda *args: ["Europe/Moscow"])
+        night.setattr(claiming, "closed_to", lambda *args: Q(time_zone="Europe/Moscow"))
         assert send(campaign).status == "sending"
         assert provider.requests == []
-    monkeypatch.setattr(claiming, "closed_time_zones", lambda *args: [])
+    monkeypatch.setattr(claiming, "closed_to", lambda *args: None)
     assert send(campaign).status == "completed"
     assert_adds_up(campaign)
 
 
-def test_a_campaign_without_a_window_is_sent_at_any_hour():
-    assert closed_time_zones(launched(contacts=1), NOON) == []
+def test_whose_country_has_a_holiday_waits_while_his_neighbours_are_written_to(monkeypatch, provider):
+    group = make_group()
+    make_contact(number(1), group, time_zone="Europe/Moscow", region="RU")
+    make_contact("+375291234567", group, time_zone="Europe/Moscow", region="BY")
+    campaign = make_campaign(group, skip_holidays=True)
+    Holiday.objects.create(date=NOON.date(), country="RU")
+    lifecycle.launch(campaign, actor=None)
+    frozen(campaign)
+    monkeypatch.setattr(timezone, "now", lambda: NOON)
+    assert [m.phone_number for m in claim_campaign(campaign.pk).messages] == ["+375291234567"]
+
+
+# --- the end --------------------------------------------------------------------------------------------------
+
+
+def test_what_still_waits_at_the_end_is_given_up_as_too_late(provider):
+    campaign = launched(contacts=3, ends_at=timezone.now() + timedelta(hours=1))
+    assert len(claim_campaign(campaign.pk, limit=1).messages) == 1
+    Campaign.objects.update(ends_at=timezone.now() - timedelta(seconds=1))
+    send(campaign)
+    assert provider.requests == []
+    failed = SentMessage.objects.filter(status=MessageStatus.FAILED)
+    assert {message.reason for message in failed} == {FailureReason.TOO_LATE}
+    assert statuses(campaign) == {"claimed": 1, "failed": 2}
+    assert_adds_up(campaign)
+
+
+# --- size -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("recipients", "claimed"), [(2, 4), (5, 5), (100, 5)])
+def test_a_claim_makes_whole_requests(provider, monkeypatch, recipients, claimed):
+    capabilities = replace(providers.SameText.capabilities, max_recipients=recipients)
+    monkeypatch.setattr(providers.SameText, "capabilities", capabilities)
+    monkeypatch.setattr(claiming, "BULK_BATCH", 5)
+    assert len(claim_campaign(launched(contacts=6).pk).messages) == claimed
+
+
+def test_where_a_request_takes_one_a_claim_is_smaller(adapter, monkeypatch):
+    adapter(providers.OneByOne)
+    monkeypatch.setattr(claiming, "BATCH", 2)
+    assert len(claim_campaign(launched(contacts=3).pk).messages) == 2

@@ -291,6 +291,31 @@ def test_a_provider_that_is_down_is_held_longer_each_time(provider):
     assert_adds_up(campaign)
 
 
+def test_after_a_hold_one_message_goes_alone_and_its_success_lets_the_others_go(provider):
+    provider.fail_next(TemporaryError("Connection refused"))
+    campaign = send(launched(contacts=5))
+    GatewayState.objects.update(held_until=timezone.now())
+    send(campaign)
+    assert [len(request.numbers) for request in provider.requests] == [5, 1, 4]
+    assert statuses(campaign) == {"sent": 5}
+    assert_adds_up(campaign)
+
+
+@pytest.mark.parametrize("kind", ADAPTERS)
+def test_while_the_one_that_goes_alone_fails_nothing_else_is_offered(kind, adapter, provider):
+    adapter(kind)
+    provider.refusals = {number(n): TemporaryError("Connection refused") for n in range(1, 6)}
+    campaign = send(launched(contacts=5))
+    for failures in (2, 3):
+        asked = len(provider.requests)
+        GatewayState.objects.update(held_until=timezone.now())
+        send(campaign)
+        assert [len(request.numbers) for request in provider.requests[asked:]] == [1]
+        assert GatewayState.objects.get(alias="default").failure_count == failures
+    assert statuses(campaign) == {"queued": 5}
+    assert_adds_up(campaign)
+
+
 def test_a_refusal_that_may_pass_and_concerns_only_the_request_uses_up_a_try(provider):
     provider.fail_next(SmsError("Busy", permanent=False))
     campaign = send(launched(contacts=2))

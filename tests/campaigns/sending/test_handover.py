@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from campaigns import gateway_control, lifecycle, optouts
 from campaigns.models import Attempt, GatewayState, MessageStatus, OptOut, OptOutSource, Purpose, SentMessage
-from campaigns.sending.claim import LEASE, claim_campaign, claim_urgent
+from campaigns.sending.claim import claim_campaign, claim_urgent
 from campaigns.sending.handover import write_intent
+from campaigns.sending.leases import LEASE
 from campaigns.single import queue_single
 from sms_backends import get_sms_backend
 from tests.campaigns.building import assert_adds_up, launched, message_to, number, statuses, the_lease_runs_out

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from campaigns import receipts
 from campaigns.models import MessageStatus, SentMessage
 from campaigns.sending import polling
-from campaigns.sending.polling import POLL_SECONDS, poll_receipts
-from sms_backends import DeliveryReceipt, DeliveryStatus, TemporaryError
+from campaigns.sending.polling import POLL_SECONDS, give_up_waiting, poll_receipts
+from sms_backends import Capabilities, DeliveryReceipt, DeliveryStatus, TemporaryError
 from tests.campaigns import providers
 from tests.campaigns.building import assert_adds_up, launched, make_attempt, make_message, message_to, number, send
 
@@ -77,7 +78,52 @@ def test_questions_become_rarer_and_end(polled):
             waits.append((due - timezone.now()).total_seconds())
     assert len(polled.asked) == len(POLL_SECONDS) + 1
     assert waits == sorted(waits)
-    assert message_to(number(1)).status == MessageStatus.SENT
+    message = message_to(number(1))
+    assert (message.status, message.receipt_overdue) == (MessageStatus.SENT, True)
+
+
+def test_the_last_question_makes_nothing_overdue_that_it_answers(polled):
+    sent(1, poll_count=len(POLL_SECONDS))
+    polled.receipts = [DeliveryReceipt("id-1", number(1), DeliveryStatus.DELIVERED)]
+    assert poll_receipts() == 1
+    message = message_to(number(1))
+    assert (message.status, message.receipt_overdue) == (MessageStatus.DELIVERED, False)
+
+
+class Pushing(providers.SameText):
+    """Reports by itself, and cannot be asked."""
+
+    capabilities = Capabilities(bulk_same_text=True, max_recipients=100, receipts_push=True)
+
+
+def test_a_receipt_that_never_comes_by_itself_is_overdue_and_still_welcome(adapter, provider):
+    adapter(Pushing)
+    campaign = send(launched(contacts=2))
+    assert give_up_waiting() == 0, "not yet"
+    shared = message_to(number(1)).provider_message_id
+    receipts.apply("default", DeliveryReceipt(shared, number(2), DeliveryStatus.DELIVERED))
+    all_are_due()
+    assert give_up_waiting() == 1
+    assert give_up_waiting() == 0
+    assert message_to(number(1)).receipt_overdue
+    assert not message_to(number(2)).receipt_overdue
+    assert provider.asked == []
+    receipts.apply("default", DeliveryReceipt(shared, number(1), DeliveryStatus.UNDELIVERED))
+    message = message_to(number(1))
+    assert (message.status, message.receipt_overdue) == (MessageStatus.UNDELIVERED, False)
+    assert_adds_up(campaign)
+
+
+def test_where_no_receipts_are_to_be_expected_none_is_overdue(provider):
+    send(launched(contacts=1))
+    assert message_to(number(1)).next_poll_at is None
+    assert give_up_waiting() == 0
+
+
+def test_a_gateway_that_can_be_asked_is_left_to_the_questions(polled):
+    sent(1)
+    assert give_up_waiting() == 0
+    assert message_to(number(1)).next_poll_at is not None
 
 
 def test_a_message_without_an_id_is_not_asked_about(polled):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from campaigns import lifecycle, optouts
 from campaigns.models import (
@@ -16,7 +19,8 @@ from campaigns.models import (
     SentMessage,
 )
 from campaigns.sending.claim import claim_campaign
-from campaigns.sending.recovery import expire_leases, leave_unknown, resend_unknown
+from campaigns.sending.leases import LEASE
+from campaigns.sending.recovery import cut_leases, expire_leases, leave_unknown, resend_unknown
 from sms_backends import OutcomeUnknownError
 from tests.campaigns.building import (
     an_hour_passes,
@@ -58,6 +62,16 @@ def test_a_claimed_message_whose_worker_is_gone_waits_again(provider):
     send(campaign)
     assert statuses(campaign) == {"sent": 2}
     assert_adds_up(campaign)
+
+
+def test_after_the_clock_was_set_back_a_lease_ends_when_it_would_have(provider):
+    claim_campaign(launched(contacts=1).pk)
+    SentMessage.objects.update(lease_expires_at=timezone.now() + timedelta(hours=1))
+    assert cut_leases() == 1
+    lease = SentMessage.objects.get().lease_expires_at
+    assert lease is not None
+    assert lease <= timezone.now() + LEASE
+    assert cut_leases() == 0
 
 
 def test_a_message_whose_worker_is_gone_while_handing_over_is_unknown_and_not_sent_again(provider):

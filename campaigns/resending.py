@@ -1,0 +1,232 @@
+"""
+Sending again to those whom a campaign did not reach: its failed, undelivered and unknown messages go into a child.
+
+Nobody who was reached is in it. A message of the parent is *superseded* by its row in the child, in the transaction
+that writes that row and under the parent row's lock, so that it goes into one child only and never back into the queue.
+What is heard of it later still counts: the child's intent looks at the parent once more.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterable
+
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from sms_backends.guard import refusals
+
+from . import audit
+from .audience import opted_out_numbers, suppression_reason
+from .lifecycle import LaunchRefused, LifecycleError
+from .models import (
+    ENDED,
+    Campaign,
+    CampaignKind,
+    CampaignStatus,
+    Consent,
+    EventKind,
+    MessageStatus,
+    Purpose,
+    SentMessage,
+    SuppressionReason,
+    User,
+)
+from .preflight import gateway_problems
+from .sending.bulk_update import bulk_update
+from .sending.doubt import settle_time
+from .wakeups import wake
+
+#: What an operator can have sent again, in the order of the form.
+RESENDABLE = (MessageStatus.FAILED, MessageStatus.UNDELIVERED, MessageStatus.UNKNOWN)
+#: They have it, or will have it as far as anybody knows (a receipt that never came is no reason to send again).
+REACHED = frozenset({MessageStatus.SENT, MessageStatus.DELIVERED})
+#: How often the same text can be sent again in children of children; each is a look back at every hand-over.
+GENERATIONS = 3
+#: Not the groups: who gets it stands in the parent's rows. Not the end: it has passed, or will too soon.
+_COPIED_TO_CHILD = (
+    "body",
+    "kind",
+    "gateway",
+    "sender_id",
+    "window_start",
+    "window_end",
+    "window_days",
+    "skip_holidays",
+    "max_per_second",
+    "rate_unit",
+)
+_COPIED_TO_ROW = (
+    "phone_number",
+    "canonical_number",
+    "contact_id",
+    "body",
+    "encoding",
+    "segment_count",
+    "region",
+    "time_zone",
+    "gateway",
+    "sender_id",
+)
+
+
+def reached_before() -> Q:
+    """For rows of a child: one of the messages it was written in place of has reached its person after all."""
+    found = Q()
+    for generation in range(1, GENERATIONS + 1):
+        above = "__".join(["superseded_by"] * generation)
+        found |= Q(Exists(SentMessage.objects.filter(status__in=REACHED, **{above: OuterRef("pk")})))
+    return found
+
+
+def resendable(campaign: Campaign, statuses: Collection[str] = RESENDABLE) -> QuerySet[SentMessage]:
+    """
+    The messages of a campaign that may be sent again in a child.
+
+    Left out are the unknown that are still being looked up, may still settle or were left as they are by an operator,
+    and people who are not among the contacts any more.
+    """
+    wanted = set(statuses) & set(RESENDABLE)
+    settled_before = timezone.now() - settle_time(campaign.launch["gateway"])
+    undecided = Q(next_lookup_at=None, status_at__lte=settled_before) & ~Q(events__kind=EventKind.LEFT)
+    return (
+        SentMessage.objects.filter(campaign=campaign, status__in=wanted, superseded_by=None, contact__isnull=False)
+        .filter(~Q(status=MessageStatus.UNKNOWN) | undecided)
+        .exclude(reached_before())
+    )
+
+
+def resendable_counts(campaign: Campaign) -> dict[MessageStatus, int]:
+    """How many people each choice would write to, opted-out ones included, without those where nobody would."""
+    counted = dict(resendable(campaign).order_by().values_list("status").annotate(n=Count("pk", distinct=True)))
+    return {status: counted[status] for status in RESENDABLE if status in counted}
+
+
+def make_child(campaign: Campaign, statuses: Collection[str], *, actor: User | None) -> Campaign:
+    """
+    Send an ended campaign's text again, at once, to its people in these states (of `RESENDABLE`).
+
+    Returns the child, whose rows `sending.freeze` writes. Raises LifecycleError when there is nobody, and LaunchRefused
+    when the gateway cannot be used.
+    """
+    if problems := gateway_problems(campaign):
+        raise LaunchRefused(problems)
+    with transaction.atomic():
+        locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
+        if locked.status not in ENDED:
+            raise LifecycleError(_("It can be sent again when it has ended."))
+        if is_being_resent(locked):
+            raise LifecycleError(_("It is being sent again already. Nothing was started a second time."))
+        if generation_of(locked) >= GENERATIONS:
+            raise LifecycleError(_("It has been sent again too often. Write a new campaign instead."))
+        if not resendable(locked, statuses).exists():
+            raise LifecycleError(_("There is nobody to send it to again."))
+        child = _create_child(locked, statuses, actor)
+        details = {"child": child.pk, "to": sorted(map(str, statuses))}
+        audit.record("resend", actor=actor, campaign=locked, subject=locked.name, details=details)
+        audit.record("launch", actor=actor, campaign=child, subject=child.name, details={"again": locked.pk})
+        wake("freeze_campaign", child.pk)
+    return child
+
+
+def _create_child(locked: Campaign, statuses: Collection[str], actor: User | None) -> Campaign:
+    last = SentMessage.objects.filter(campaign=locked).order_by("-pk").values_list("pk", flat=True).first()
+    return Campaign.objects.create(
+        name=(_("%(name)s, again") % {"name": locked.name})[:150],
+        parent=locked,
+        launch={**locked.launch, "resend": sorted(map(str, statuses)), "last_message_id": last or 0},
+        launch_token=secrets.token_hex(16),
+        launched_at=timezone.now(),
+        launched_by=actor,
+        created_by=actor,
+        status=CampaignStatus.FREEZING,
+        **{name: getattr(locked, name) for name in _COPIED_TO_CHILD},
+    )
+
+
+def generation_of(campaign: Campaign) -> int:
+    """0 for a campaign that was written, 1 for its child, and so on."""
+    generation, ancestor = 0, campaign
+    while ancestor.parent is not None:
+        generation, ancestor = generation + 1, ancestor.parent
+    return generation
+
+
+def is_being_resent(campaign: Campaign) -> bool:
+    """Whether a child of it is being prepared: until that has ended it is not known who is left."""
+    return campaign.children.filter(status=CampaignStatus.FREEZING).exists()
+
+
+def copy_chunk(child: Campaign, *, limit: int) -> bool:
+    """
+    Write the next rows of a child that is being prepared, and move its cursor. False when there are no more.
+
+    Only in the transaction that holds the child's lock. The parent's rows are locked, then superseded.
+    """
+    assert child.parent is not None
+    wanted = (
+        resendable(child.parent, child.launch["resend"])
+        .filter(pk__gt=child.freeze_cursor, pk__lte=child.launch["last_message_id"])
+        .order_by("pk")
+    )
+    ids = list(wanted.values_list("pk", flat=True)[:limit])
+    if not ids:
+        return False
+    list(SentMessage.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
+    # Asked again under the lock: a receipt or an operator may have been quicker.
+    parents = list(resendable(child.parent, child.launch["resend"]).filter(pk__in=ids).order_by("pk"))
+    rows = SentMessage.objects.bulk_create(_rows(child, parents))
+    for parent, row in zip(parents, rows, strict=True):
+        parent.superseded_by = row
+    bulk_update(parents, ["superseded_by"])
+    child.freeze_cursor = ids[-1]
+    child.audience += len(rows)
+    child.time_zones = sorted({*child.time_zones, *(row.time_zone for row in rows)})
+    child.save(update_fields=["freeze_cursor", "audience", "time_zones", "updated_at"])
+    return True
+
+
+def _rows(child: Campaign, parents: Iterable[SentMessage]) -> list[SentMessage]:
+    parents = list(parents)
+    reasons = _left_out(child, parents)
+    now = timezone.now()
+    return [
+        SentMessage(
+            campaign=child,
+            purpose=Purpose.CAMPAIGN,
+            status=MessageStatus.SUPPRESSED if parent.pk in reasons else MessageStatus.QUEUED,
+            reason=reasons.get(parent.pk, ("", ""))[0],
+            reason_text=reasons.get(parent.pk, ("", ""))[1],
+            excluded=parent.pk in reasons,
+            created_by_id=child.launched_by_id,
+            created_at=now,
+            status_at=now,
+            **{name: getattr(parent, name) for name in _COPIED_TO_ROW},
+        )
+        for parent in parents
+    ]
+
+
+def _left_out(child: Campaign, parents: list[SentMessage]) -> dict[int, tuple[str, str]]:
+    """Why somebody must not be written to any more, by the parent's row: reason, and in words."""
+    opted_out = opted_out_numbers({row.canonical_number for row in parents})
+    refused = refusals({row.phone_number for row in parents})
+    withdrawn: set[int] = set()
+    if child.launch["kind"] == CampaignKind.MARKETING:
+        withdrawn = set(
+            SentMessage.objects.filter(
+                pk__in=[row.pk for row in parents], contact__consent=Consent.WITHDRAWN
+            ).values_list("pk", flat=True)
+        )
+    found: dict[int, tuple[str, str]] = {}
+    for row in parents:
+        if row.canonical_number in opted_out:
+            found[row.pk] = (SuppressionReason.OPTED_OUT, "")
+        elif row.pk in withdrawn:
+            found[row.pk] = (SuppressionReason.NO_CONSENT, "")
+        elif row.phone_number in refused:
+            refusal = refused[row.phone_number]
+            found[row.pk] = (suppression_reason(refusal), str(refusal))
+    return found
