@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -85,10 +86,18 @@ def test_a_marketing_campaign_gets_decent_hours_unless_others_are_given(client):
 
 def test_pace_days_and_end_are_kept_and_shown_once_it_runs(client):
     sign_in_superuser(client)
-    when = {"window_start": "09:00", "window_end": "18:00", "window_days": ["1", "5"], "skip_holidays": "on"}
-    pace = {"max_per_second": "20", "rate_unit": "segments"}
-    end = {"ends_at_0": "2099-12-31", "ends_at_1": "21:00", "late_start": "ask"}
-    client.post(ADD, form_of(client, include_groups=[make_group(contacts=1).pk], **when, **pace, **end))
+    fields: dict[str, Any] = {
+        "window_start": "09:00",
+        "window_end": "18:00",
+        "window_days": ["1", "5"],
+        "skip_holidays": "on",
+        "max_per_second": "20",
+        "rate_unit": "segments",
+        "ends_at_0": "2099-12-31",
+        "ends_at_1": "21:00",
+        "late_start": "ask",
+    }
+    client.post(ADD, form_of(client, include_groups=[make_group(contacts=1).pk], **fields))
     campaign = Campaign.objects.get()
     assert (campaign.window_days, campaign.skip_holidays) == ([1, 5], True)
     assert (campaign.max_per_second, campaign.rate_unit, campaign.late_start) == (20, "segments", "ask")
@@ -101,7 +110,7 @@ def test_pace_days_and_end_are_kept_and_shown_once_it_runs(client):
 
 def test_usual_hours_fill_in_the_window_and_are_not_asked_for_once_it_runs(client):
     sign_in_superuser(client)
-    fields = {"hours": "work", "window_start": "03:00", "window_end": "04:00"}
+    fields: dict[str, Any] = {"hours": "work", "window_start": "03:00", "window_end": "04:00"}
     client.post(ADD, form_of(client, include_groups=[make_group(contacts=1).pk], **fields))
     campaign = Campaign.objects.get()
     assert (campaign.window_start, campaign.window_end) == (time(9), time(18))

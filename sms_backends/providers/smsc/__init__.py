@@ -22,7 +22,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
 from sms_backends.base import BaseSmsBackend, Option
-from sms_backends.exceptions import OutcomeUnknownError, ProtocolError, Scope, SmsError, TemporaryError, ThrottledError
+from sms_backends.exceptions import (
+    OutcomeUnknownError,
+    ProtocolError,
+    RepeatedRequestError,
+    Scope,
+    SmsError,
+    TemporaryError,
+    ThrottledError,
+)
 from sms_backends.http import HttpClient
 from sms_backends.message import SMSMessage
 from sms_backends.results import (
@@ -241,6 +249,9 @@ class SmsBackend(BaseSmsBackend):
             request.settle(Outcome.REJECTED if error.outcome_known else Outcome.UNKNOWN, error)
             if not error.outcome_known:
                 return TemporaryError("Not offered: the request before it came to no clear end.")
+            if isinstance(error, RepeatedRequestError):
+                # True of the request it answered only: the others were never made.
+                return ThrottledError("Not offered: the account is too busy.", retry_after=error.retry_after)
             return None if error.permanent and error.scope is not Scope.ACCOUNT else error
         return None
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import time as stdlib_time
 
 import pytest
 
 from campaigns import lifecycle, tasks
 from campaigns.models import Campaign, Purpose
-from campaigns.sending import dispatch, pacing
 from campaigns.sending.claim import claim_campaign
 from campaigns.sending.dispatch import send_claim, send_waiting
 from campaigns.single import queue_single
@@ -38,7 +38,7 @@ class Slow(providers.OneByOne):
 def clock(adapter, provider, monkeypatch) -> list[float]:
     """The workers' clock. A request takes 0.4 seconds by it."""
     now = [1000.0]
-    monkeypatch.setattr(dispatch.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(stdlib_time, "monotonic", lambda: now[0])
     adapter(Slow)
     provider.during = lambda request: now.__setitem__(0, now[0] + 0.4)
     return now
@@ -78,7 +78,7 @@ def test_two_campaigns_share_the_workers(clock, provider, woken, monkeypatch, dj
         name, campaign_id = queue.pop(0)
         with django_capture_on_commit_callbacks(execute=True):
             getattr(tasks, name)(campaign_id)
-        queue += woken  # type: ignore[arg-type]
+        queue += woken
         sent = [statuses(campaign)["sent"] for campaign in (one, other)]
         assert abs(sent[0] - sent[1]) <= 12, "two turns of two seconds"
     assert min(sent) > 20
@@ -98,7 +98,7 @@ def test_a_stop_counts_from_the_next_request_on_and_a_worker_that_waits_for_its_
         if next(sleeps) == 3:
             stop(Campaign.objects.get(pk=campaign.pk), actor=None)
 
-    monkeypatch.setattr(pacing.time, "sleep", stopped_while_waiting)
+    monkeypatch.setattr(stdlib_time, "sleep", stopped_while_waiting)
     send_claim(claim_campaign(campaign.pk))
     assert len(provider.requests) == 3, "one at once, and one after each of the two pauses before the stop"
     assert statuses(campaign) == {"sent": 3, left: 7}

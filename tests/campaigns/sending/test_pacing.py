@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time as stdlib_time
 from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
 from campaigns.models import Campaign, GatewayState, Purpose, SentMessage
-from campaigns.sending import dispatch, pacing
+from campaigns.sending import dispatch
 from campaigns.sending.claim import claim_campaign
 from campaigns.sending.pacing import (
     AHEAD_SECONDS,
@@ -53,7 +54,7 @@ def time_passes(monkeypatch) -> list[float]:
             model.objects.filter(next_slot_at__isnull=False).update(next_slot_at=timezone.now() - timedelta(hours=1))
 
     monkeypatch.setattr(dispatch, "_stand_by", stand_by)
-    monkeypatch.setattr(pacing.time, "sleep", waits.append)
+    monkeypatch.setattr(stdlib_time, "sleep", waits.append)
     return waits
 
 
@@ -102,8 +103,8 @@ def test_what_the_gateway_refuses_is_not_taken_from_the_campaign_either():
 
 def test_a_batch_paces_itself_inside_its_time(monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr(pacing.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(pacing.time, "sleep", lambda seconds: clock.append(clock[0] + seconds) or clock.pop(0))
+    monkeypatch.setattr(stdlib_time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(stdlib_time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
     set_gateway_rate(10)
     reservation = reserve(limits_of("default", None), waiting_messages(6))
     assert reservation is not None
@@ -169,8 +170,8 @@ def test_long_texts_go_out_in_smaller_portions_when_segments_are_counted(provide
 def test_requests_of_one_message_are_spread_over_the_second(adapter, provider, monkeypatch):
     adapter(providers.OneByOne)
     pauses: list[float] = []
-    monkeypatch.setattr(pacing.time, "monotonic", lambda: 0.0)
-    monkeypatch.setattr(pacing.time, "sleep", pauses.append)
+    monkeypatch.setattr(stdlib_time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(stdlib_time, "sleep", pauses.append)
     dispatch.send_claim(claim_campaign(launched(contacts=6, max_per_second=10).pk))
     assert len(provider.requests) == 6
     assert [round(pause, 1) for pause in pauses] == [0.2, 0.4], "three waves of two connections"

@@ -38,7 +38,7 @@ def no_patience(monkeypatch):
 
 def backend(alias: str = "default", max_connections: int = 4, **capabilities) -> BaseSmsBackend:
     made = Account(alias=alias)
-    made.capabilities = Capabilities(max_connections=max_connections, **capabilities)
+    made.capabilities = Capabilities(max_connections=max_connections, **capabilities)  # type: ignore[misc]
     return made
 
 
