@@ -23,5 +23,5 @@ def give_permissions(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("campaigns", "0003_pace_figures_and_lookups"), ("campaigns", "0002_roles")]
+    dependencies = [("campaigns", "0003_pace_lookups_and_resending"), ("campaigns", "0002_roles")]
     operations = [migrations.RunPython(give_permissions, migrations.RunPython.noop)]

@@ -15,7 +15,6 @@ from .campaigns import (
     RateUnit,
 )
 from .contacts import Consent, Contact, ContactGroup, OptOut, OptOutSource
-from .figures import Figure, FigureChange
 from .gateways import GatewayState, Heartbeat, RequestSlot
 from .holidays import Holiday
 from .imports import ContactImport, ContactImportRow, ImportStatus, RowKind
@@ -61,8 +60,6 @@ __all__ = [
     "ContactImportRow",
     "EventKind",
     "FailureReason",
-    "Figure",
-    "FigureChange",
     "GatewayState",
     "Heartbeat",
     "Holiday",
