@@ -21,7 +21,7 @@ from django.db.models import F, Prefetch
 from django.utils import timezone
 
 from campaigns import receipts
-from campaigns.models import Attempt, EventKind, GatewayState, MessageEvent, MessageStatus, SentMessage
+from campaigns.models import Attempt, EventKind, FailureReason, GatewayState, MessageEvent, MessageStatus, SentMessage
 from campaigns.wakeups import wake
 from sms_backends import (
     BaseSmsBackend,
@@ -36,6 +36,7 @@ from sms_backends import (
 
 from .doubt import can_look_up, lookup_gap, settle_time
 from .polling import first_poll
+from .record import RETRY_SECONDS
 from .requeue import requeue
 from .slots import request_slots
 
@@ -296,9 +297,19 @@ def _note_not_found(doubt: _Doubt, answers: _Answers) -> bool:
         elif answers.asked_at < locked.not_found_at + lookup_gap():
             locked.next_lookup_at = locked.not_found_at + lookup_gap()
         else:
-            requeue([locked])
-            if locked.status == MessageStatus.QUEUED:
-                locked.reason = locked.reason_text = ""
-            locked.next_lookup_at = locked.not_found_at = None
+            _offer_again(locked)
         locked.save()
         return locked.status != MessageStatus.UNKNOWN
+
+
+def _offer_again(locked: SentMessage) -> None:
+    """Provably not taken: it waits again. One that ends in doubt each time it is offered is given up at last."""
+    locked.next_lookup_at = locked.not_found_at = None
+    locked.retry_count += 1
+    if locked.retry_count > len(RETRY_SECONDS):
+        locked.status, locked.status_at = MessageStatus.FAILED, timezone.now()
+        locked.reason = FailureReason.RETRIES_USED
+        return
+    requeue([locked])
+    if locked.status == MessageStatus.QUEUED:
+        locked.reason = locked.reason_text = ""

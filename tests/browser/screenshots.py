@@ -92,7 +92,6 @@ def photograph(browser: Browser, installation: SendingInstallation, smsc: FakeSm
     installation.opt_out(*numbers[100:109])
     for number in numbers[300:306]:
         smsc.refuse(number, status=25)  # no route
-    smsc.refuse(numbers[400], error=8)  # not documented for one recipient: nobody knows what it means
     smsc.set_callback(url=installation.receipts_url, secret=CALLBACK_SECRET, delay=5)
 
     base_url = f"http://127.0.0.1:{installation.web_port}"

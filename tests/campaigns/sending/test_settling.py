@@ -13,6 +13,7 @@ from campaigns import lifecycle, receipts
 from campaigns.models import Attempt, Campaign, CampaignStatus, EventKind, GatewayState, MessageStatus, SentMessage
 from campaigns.sending import settling
 from campaigns.sending.dispatch import send_waiting
+from campaigns.sending.record import RETRY_SECONDS
 from campaigns.sending.recovery import expire_leases, leave_unknown
 from campaigns.sending.settling import settle_unknown
 from sms_backends import (
@@ -180,6 +181,25 @@ def test_what_was_twice_not_found_is_sent_again_under_a_new_reference(searchable
     assert message_to(number(1)).reference != first
     assert set(searchable.copies().values()) == {1}
     assert campaign.status == CampaignStatus.COMPLETED
+    assert_adds_up(campaign)
+
+
+def test_what_ends_in_doubt_each_time_it_is_offered_is_given_up_at_last(searchable):
+    campaign = in_doubt(searchable, taken=False)
+    with_control(campaign)
+    for offered in range(1, len(RETRY_SECONDS) + 2):
+        assert message_to(number(1)).attempt_count == offered
+        pass_time(SETTLE + 1)
+        settle_unknown()
+        pass_time(GAP + 1)
+        assert settle_unknown() == 1
+        if offered <= len(RETRY_SECONDS):
+            searchable.fail_next(OutcomeUnknownError("Time-out"), taken=False)
+            send(campaign)
+            GatewayState.objects.all().delete()
+    message = message_to(number(1))
+    assert (message.status, message.reason) == ("failed", "retries_used")
+    assert searchable.copies() == {}
     assert_adds_up(campaign)
 
 
