@@ -10,7 +10,7 @@ WORKDIR /app
 
 # Before the code, so that a change of code does not install everything again.
 COPY requirements.txt .
-RUN pip install --require-hashes -r requirements.txt
+RUN pip install --require-hashes --no-deps -r requirements.txt
 
 COPY . .
 # The only places that are written to: the data, and the static files that `collectstatic` gathers.

@@ -15,7 +15,7 @@ TEST_MARKERS := not browser and not faults and not docker
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run run test lint format bench requirements clean \
+.PHONY: help setup setup-run run test faults lint format messages bench requirements clean \
 	initialize env-cp build up down purge logs migrate makemigrations collectstatic createsuperuser
 
 help: ## list the targets
@@ -35,6 +35,9 @@ setup-run: $(VENV)/.requirements
 test: setup ## the tests, on SQLite; ARGS="-k name" chooses some
 	$(BIN)/pytest -n $(TEST_PROCESSES) -m "$(TEST_MARKERS)" $(ARGS)
 
+faults: setup ## real processes killed and stopped, on SQLite and on PostgreSQL with Redis; about an hour
+	FAULTS=all $(BIN)/pytest -m faults -p no:randomly -n 2 $(ARGS)
+
 lint: setup ## style, format, types, missing migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,6 +47,9 @@ lint: setup ## style, format, types, missing migrations
 format: setup ## put the code into the one format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+messages: setup ## collect new words for the translation, compile it, list what is missing; needs gettext
+	$(BIN)/python -m tests.translations.renew
 
 bench: setup ## every figure in benchmarks/
 	@for script in benchmarks/[a-z]*.py; do \
@@ -58,15 +64,16 @@ requirements: setup ## compile requirements*.txt anew from requirements*.in
 clean: ## remove .venv and what tools leave behind; var/, with the data, stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache htmlcov .coverage
 
-# A changed requirements file installs again, an unchanged one costs nothing.
+# A changed requirements file installs again, an unchanged one costs nothing. The files name all there is, so nothing is
+# resolved: pip would look for a newer release of what is asked for with extras (coverage[toml]), which has no hash.
 $(VENV)/.requirements: requirements.txt | $(BIN)/python
 	@echo "Installing what the product needs ..."
-	@$(BIN)/pip install --quiet --require-hashes -r requirements.txt
+	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements.txt
 	@touch $@
 
 $(VENV)/.requirements-dev: requirements.txt requirements-dev.txt | $(BIN)/python
 	@echo "Installing what the product and its tests need ..."
-	@$(BIN)/pip install --quiet --require-hashes -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements-dev.txt
 	@touch $(VENV)/.requirements $@
 
 $(BIN)/python:

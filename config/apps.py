@@ -13,10 +13,12 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
+        from campaigns.durability import check_durability
         from campaigns.safety import check_unsafe_defaults
         from campaigns.sending.leases import check_leases
 
         checks.register(check_leases)
+        checks.register(check_durability, checks.Tags.database)
         checks.register(check_unsafe_defaults, checks.Tags.security, deploy=True)
 
 

@@ -49,6 +49,10 @@ class Environment:
         except ValueError as error:
             raise ImproperlyConfigured(f"{name} must be a number, not {value!r}.") from error
 
+    def limit(self, name: str) -> int | None:
+        """A whole number; None, which means "no limit", when it is not set."""
+        return self.integer(name, 0) if self.text(name) else None
+
     def words(self, name: str, default: list[str] | None = None) -> list[str]:
         """A list written with commas."""
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or list(default or [])

@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "campaigns.middleware.UserPreferencesMiddleware",
+    "campaigns.middleware.MaskingMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -97,6 +98,7 @@ TEMPLATES = [
 ]
 
 # --- Database, queue and cache -----------------------------------------------------------------------------
+IDLE_IN_TRANSACTION_SECONDS = 60
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
 _database_options = DATABASES["default"].setdefault("OPTIONS", {})
 if "sqlite" in DATABASES["default"]["ENGINE"]:
@@ -108,8 +110,17 @@ if "sqlite" in DATABASES["default"]["ENGINE"]:
     DATABASES["default"]["CONN_MAX_AGE"] = None
 else:
     _database_options.setdefault("connect_timeout", 5)
+    # A process that is stopped in the middle of a transaction, or a machine that vanishes, would hold its locks for
+    # ever. Ours wait for nothing but the processor between their statements.
+    # And the disk is no spinning one, whose costs PostgreSQL assumes: it would rather read millions of rows in their
+    # order than fifty by an index.
+    _database_options.setdefault(
+        "options", f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s -c random_page_cost=1.1"
+    )
     DATABASES["default"]["CONN_MAX_AGE"] = 600
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# How far each database was when it was last looked at, kept outside of it: an older one is a restored backup.
+IDENTITY_FILE = VAR_DIR / ("identity-tests.json" if TESTING else "identity.json")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL")
@@ -207,6 +218,16 @@ X_FRAME_OPTIONS = "DENY"
 # Subdomains and preloading are for the owner of the domain to decide, at the proxy.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
+# --- Mail and links ---------------------------------------------------------------------------------------
+#: Under which people outside reach the installation: https://sms.example.org, for links in texts.
+SITE_URL = env.text("SITE_URL").rstrip("/")
+# Only for passing on incoming messages. Without an address of a server no mail is offered.
+EMAIL_URL = env.text("EMAIL_URL")
+EMAIL_TIMEOUT = 10
+if EMAIL_URL:
+    vars().update(environ.Env.email_url_config(EMAIL_URL))
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "sms@localhost")
+
 # --- Logging -----------------------------------------------------------------------------------------------
 # To stderr. Neither phone numbers nor texts are ever logged.
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -238,8 +259,22 @@ SMS_GATEWAYS = env.json_object("SMS_GATEWAYS")
 SMS_DEFAULT_REGION = env.text("SMS_DEFAULT_REGION", "RU").upper()
 SMS_ONLY_TO = env.words("SMS_ONLY_TO")
 SMS_ALLOWED_COUNTRIES = env.words("SMS_ALLOWED_COUNTRIES")
+SMS_MARKETING_NEEDS_CONSENT = env.boolean("SMS_MARKETING_NEEDS_CONSENT", True)
+SMS_FORWARD_TO_PHONES = env.boolean("SMS_FORWARD_TO_PHONES")
+SMS_LEASE_SECONDS = env.integer("SMS_LEASE_SECONDS", 90, minimum=10)
 SMS_SETTLE_SECONDS = env.integer("SMS_SETTLE_SECONDS", 0) if env.text("SMS_SETTLE_SECONDS") else None
 SMS_LOOKUP_GAP_SECONDS = env.integer("SMS_LOOKUP_GAP_SECONDS", 60)
+# Campaigns above this size need the number of people typed, or the approval of a second person; None: never. Costs are
+# in the currency of the gateway's prices.
+SMS_CONFIRM_ABOVE_PEOPLE = env.limit("SMS_CONFIRM_ABOVE_PEOPLE")
+SMS_CONFIRM_ABOVE_COST = env.limit("SMS_CONFIRM_ABOVE_COST")
+SMS_APPROVAL_ABOVE_PEOPLE = env.limit("SMS_APPROVAL_ABOVE_PEOPLE")
+SMS_APPROVAL_ABOVE_COST = env.limit("SMS_APPROVAL_ABOVE_COST")
+# Whoever got another campaign within so many hours is counted before sending; 0: nobody is.
+SMS_RECENT_HOURS = env.integer("SMS_RECENT_HOURS", 24)
+# For how long an uploaded contact file is kept, and for how long an exported file can be downloaded.
+UPLOAD_KEEP_DAYS = env.integer("SMS_UPLOAD_DAYS", 90, minimum=1)
+EXPORT_KEEP_DAYS = env.integer("SMS_EXPORT_DAYS", 7, minimum=1)
 
 PHONENUMBER_DB_FORMAT = "E164"
 PHONENUMBER_DEFAULT_FORMAT = "INTERNATIONAL"
