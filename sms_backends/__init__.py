@@ -11,6 +11,7 @@ from .exceptions import (
     AccountBlockedError,
     AuthenticationError,
     ContentRejectedError,
+    DuplicateReferenceError,
     InsufficientFundsError,
     OutcomeUnknownError,
     PermanentRequestError,
@@ -27,6 +28,7 @@ from .exceptions import (
     WebhookVerificationError,
 )
 from .gateways import gateways, get_sms_backend
+from .http import checked_before_writing
 from .message import SMSMessage
 from .results import (
     Balance,
@@ -50,6 +52,7 @@ __all__ = [
     "ContentRejectedError",
     "DeliveryReceipt",
     "DeliveryStatus",
+    "DuplicateReferenceError",
     "IncomingSms",
     "InsufficientFundsError",
     "LookupResult",
@@ -71,6 +74,7 @@ __all__ = [
     "ThrottledError",
     "UnsupportedFeatureError",
     "WebhookVerificationError",
+    "checked_before_writing",
     "gateways",
     "get_sms_backend",
 ]

@@ -109,8 +109,9 @@ class BaseSmsBackend:
         Send one text to several numbers; return one `SendResult` per number, in order.
 
         An adapter may take the keywords `reference`, `sender_id` and `validity_period` as well; those it names in its
-        signature are passed on. May raise `SmsError` only before the first request is written; after that it
-        returns, with the error of a whole request attached to each result.
+        signature are passed on. With `capabilities.idempotent_submit` the reference is the provider's idempotency key,
+        and the call one request. May raise `SmsError` only before the first request is written; after that it returns,
+        with the error of a whole request attached to each result.
         """
         raise NotImplementedError("An SMS backend must implement send_sms(phone_numbers, message).")
 

@@ -11,7 +11,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
 
+from .base import BaseSmsBackend
 from .gateways import EXAMPLE, gateway_settings, gateways
+from .message import takes_reference
 from .phone_numbers import InvalidPhoneNumber, parse
 
 
@@ -24,11 +26,35 @@ def check_gateways(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
     messages: list[CheckMessage] = []
     for alias in aliases:
         try:
-            messages += gateways[alias].check()
+            backend = gateways[alias]
+            messages += [*backend.check(), *_idempotency_problems(backend)]
         except ImproperlyConfigured as error:
             hint = "Correct SMS_SETTINGS or SMS_GATEWAYS (in the environment: SMS_BACKEND, SMS_OPTIONS, SMS_GATEWAYS)."
             messages.append(Error(str(error), hint=hint, id="sms_backends.E002"))
     return messages
+
+
+def _idempotency_problems(backend: BaseSmsBackend) -> list[CheckMessage]:
+    """What keeps an adapter from being what `idempotent_submit` says: then somebody might be texted twice."""
+    if not backend.capabilities.idempotent_submit:
+        return []
+    kind = type(backend)
+    problems = {
+        "send_sms() takes no reference": not takes_reference(kind.send_sms),
+        "account_fingerprint() says nothing": not backend.account_fingerprint(),
+        "different texts go out in one request each, all under one reference (it has no send_messages() of its own)": (
+            backend.capabilities.bulk_personalized and kind.send_messages is BaseSmsBackend.send_messages
+        ),
+    }
+    return [
+        Error(
+            f"Gateway '{backend.alias}': {backend.path()} says idempotent_submit, but {problem}.",
+            hint="Correct the adapter, or do not declare idempotent_submit.",
+            id="sms_backends.E006",
+        )
+        for problem, is_there in problems.items()
+        if is_there
+    ]
 
 
 def check_guards(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:

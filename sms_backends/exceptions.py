@@ -178,6 +178,16 @@ class OutcomeUnknownError(SmsError):
     permanent = False
 
 
+class DuplicateReferenceError(OutcomeUnknownError):
+    """
+    The provider has had this reference before (only of adapters with `idempotent_submit`).
+
+    Where the reference was offered again that means "taken"; at a first hand-over it says nothing.
+    """
+
+    reason = Reason.DUPLICATE
+
+
 class ProtocolError(OutcomeUnknownError):
     """The answer could not be understood."""
 
@@ -190,6 +200,7 @@ __all__ = [
     "AccountBlockedError",
     "AuthenticationError",
     "ContentRejectedError",
+    "DuplicateReferenceError",
     "InsufficientFundsError",
     "OutcomeUnknownError",
     "PermanentRequestError",

@@ -20,18 +20,19 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError, NewConnectionError
@@ -46,6 +47,12 @@ MAX_IDLE_SECONDS = 4.0
 #: An answer longer than this is not ours to understand.
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
+_HEADERS = {
+    "User-Agent": requests.utils.default_user_agent(),
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Connection": "keep-alive",
+}
 #: Answers that say nothing about whether the request was taken; 3xx, 5xx and 1xx are added by range.
 _TELLS_NOTHING = frozenset({408, 425})
 
@@ -99,11 +106,15 @@ class HttpClient:
         self._shown_fields = frozenset(shown_fields)
         self._secrets = [secret for secret in secrets if secret]
         self._max_answer_bytes = max_answer_bytes
-        self._session = _session(max_connections)
+        # An adapter without a session around it: no cookies, redirects, proxies or environment, and less work.
+        self._adapter = _Adapter(pool_connections=1, pool_maxsize=max_connections, max_retries=0)
+        self._authorities: str | bool = True  # those that the certificates of this machine name
 
     def post_form(self, path: str, form: Mapping[str, str], *, timeout: float | None = None) -> Answer:
         """POST an `application/x-www-form-urlencoded` body in UTF-8. Raises as `request()`."""
-        return self.request("POST", path, data=dict(form), timeout=timeout)
+        body = urlencode(form).encode("ascii")
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._exchanged("POST", path, timeout, form, {"data": body, "headers": headers})
 
     def request(self, method: str, path: str, *, timeout: float | None = None, **kwargs: Any) -> Answer:
         """
@@ -112,19 +123,27 @@ class HttpClient:
         Raises `TemporaryError` when nothing was written, `ThrottledError` for 429, `OutcomeUnknownError` when the
         request was begun and no complete answer came, or one that says nothing about it (1xx, 3xx, 408, 425, 5xx).
         """
+        fields = {**(kwargs.get("params") or {}), **(kwargs.get("data") or {}), **(kwargs.get("json") or {})}
+        return self._exchanged(method, path, timeout, fields, kwargs)
+
+    def _exchanged(
+        self, method: str, path: str, timeout: float | None, fields: Mapping[str, Any], kwargs: Mapping[str, Any]
+    ) -> Answer:
+        """`fields` are what is logged of the request."""
         request = requests.Request(method, f"{self.base_url}{path}", **kwargs)
-        request.headers = {"Accept-Encoding": "identity", **(request.headers or {})}
-        prepared = self._session.prepare_request(request)
+        request.headers = {**_HEADERS, **(request.headers or {})}
+        prepared = request.prepare()
         exchange = _Exchange(time.monotonic() + (self.timeout if timeout is None else timeout))
         with self._turn(exchange), exchange.current():
             answer = self._answer(prepared, exchange)
-        self._log(method, path, kwargs, f"{answer.status} {self._masked(answer.text[:2000])}")
+        if self._debug:
+            self._log(method, path, fields, f"{answer.status} {self._masked(answer.text[:2000])}")
         _raise_for_status(answer)
         return answer
 
     def close(self) -> None:
         """Close the pooled connections."""
-        self._session.close()
+        self._adapter.close()
 
     @contextmanager
     def _turn(self, exchange: _Exchange) -> Iterator[None]:
@@ -137,7 +156,7 @@ class HttpClient:
 
     def _answer(self, prepared: requests.PreparedRequest, exchange: _Exchange) -> Answer:
         try:
-            response = self._session.send(prepared, stream=True, allow_redirects=False, timeout=exchange.remaining())
+            response = self._adapter.send(prepared, stream=True, timeout=exchange.remaining(), verify=self._authorities)
             try:
                 return Answer(response.status_code, response.headers, self._content(response))
             finally:
@@ -160,10 +179,9 @@ class HttpClient:
 
     # --- logging -------------------------------------------------------------------------------------------
 
-    def _log(self, method: str, path: str, kwargs: Mapping[str, Any], result: str) -> None:
+    def _log(self, method: str, path: str, fields: Mapping[str, Any], result: str) -> None:
         if not self._debug:
             return
-        fields = {**(kwargs.get("params") or {}), **(kwargs.get("data") or {}), **(kwargs.get("json") or {})}
         shown = " ".join(
             f"{name}={value}" if name in self._shown_fields else f"{name}=<{len(str(value))} characters>"
             for name, value in fields.items()
@@ -244,6 +262,22 @@ class _Exchange:
 
 #: The exchange of this thread: urllib3 hands nothing of ours down to its connections.
 _current: ContextVar[_Exchange] = ContextVar("sms_backends.http.exchange")
+_last_check: ContextVar[Callable[[], object] | None] = ContextVar("sms_backends.http.last_check", default=None)
+
+
+@contextmanager
+def checked_before_writing(check: Callable[[], object]) -> Iterator[None]:
+    """
+    Have `check` called when the first byte of a request of this thread is about to be written, after connecting.
+
+    The SmsError that it may raise is that of the request, of which nothing was sent then. This is for senders whose
+    right to send ends while they stand still: between looking and writing a process can be stopped for any time.
+    """
+    token = _last_check.set(check)
+    try:
+        yield
+    finally:
+        _last_check.reset(token)
 
 
 class _DeadlineSocket:
@@ -317,7 +351,10 @@ class _ConnectionMixin:
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        _current.get().begun = True
+        if not _current.get().begun:
+            if (check := _last_check.get()) is not None:
+                check()
+            _current.get().begun = True
         super().send(data)  # type: ignore[misc]
 
     def getresponse(self) -> Any:
@@ -346,17 +383,40 @@ class _TlsConnectionPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
+    """
+    To one host and through no proxy: what requests works out for each request anew is the same every time.
+
+    With many short requests in threads that share an interpreter lock, that would be a third of all the work.
+    """
+
+    _pool: Any = None
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _ConnectionPool, "https": _TlsConnectionPool}
 
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        if self._pool is None:
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]
+            self._pool = pool
+        return self._pool
 
-def _session(max_connections: int) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False
-    # With nothing to remember, a session is safe to share between threads.
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = _Adapter(pool_connections=1, pool_maxsize=max_connections, max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Done when the pool was made."""
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        return request.path_url
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """No cookies, no encoding: bytes."""
+        response = requests.Response()
+        response.status_code, response.headers, response.raw = resp.status, CaseInsensitiveDict(resp.headers), resp
+        response.request = req
+        return response
+
+    def close(self) -> None:
+        super().close()
+        self._pool = None

@@ -136,6 +136,12 @@ def _accepted_keywords(send_sms: Callable[..., object]) -> frozenset[str] | None
     return frozenset(parameters)
 
 
+def takes_reference(send_sms: Callable[..., object]) -> bool:
+    """Whether an adapter's send_sms() is given our reference."""
+    accepted = _accepted_keywords(send_sms)
+    return accepted is None or "reference" in accepted
+
+
 def _results_of(
     backend: BaseSmsBackend, messages: Sequence[SMSMessage], call: Callable[[], object]
 ) -> list[SendResult]:

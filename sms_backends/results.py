@@ -86,18 +86,26 @@ class DeliveryReceipt:
     at: datetime | None = None
     #: The reason concerns the whole account (no money, blocked), not this number.
     account_level: bool = False
+    #: The number is dead or has opted out: nobody should write to it again.
+    suppress: bool = False
     raw: object = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingSms:
-    """A message from a phone (mobile-originated). `to` is the number or short code it was sent to."""
+    """
+    A message from a phone (mobile-originated). `to` is the number or short code it was sent to.
+
+    `handled_as` is "stop", "start" or "help" where the provider says that it has taken the message for that and
+    answered it: then the same holds here, and nothing is answered a second time.
+    """
 
     phone_number: str
     text: str
     to: str = ""
     provider_message_id: str = ""
     in_reply_to: str = ""
+    handled_as: str = ""
     at: datetime | None = None
     raw: object = field(default=None, compare=False)
 
@@ -150,6 +158,10 @@ class Capabilities:
     `settle_seconds` is how long after a request a "not found" starts to count, and `lookup_valid_for` how long after it
     the provider still knows for sure: a later "not found" may only mean "forgotten". Look-ups need
     `account_fingerprint()`.
+
+    `idempotent_submit`: a request that is repeated with the same reference, recipients, texts and sender within
+    `idempotency_lifetime` of the first is taken once, however often it comes. One needs the other, or ValueError is
+    raised; both need `account_fingerprint()` and a `send_sms()` that takes the reference.
     """
 
     client_reference: bool = False
@@ -169,5 +181,10 @@ class Capabilities:
     settle_seconds: int = 60
     request_seconds: float = 60.0
     lookup_valid_for: timedelta = timedelta(days=1)
+    idempotency_lifetime: timedelta = timedelta(0)
     #: True when no text ever leaves this machine (simulator, dummy, console, log file).
     pretends: bool = False
+
+    def __post_init__(self) -> None:
+        if self.idempotent_submit != (self.idempotency_lifetime > timedelta(0)):
+            raise ValueError("idempotent_submit needs an idempotency_lifetime, and the other way round.")

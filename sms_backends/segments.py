@@ -72,12 +72,18 @@ def choose_encoding(text: str) -> Encoding:
 def segment(text: str) -> Segmentation:
     """Count what `text` costs. Neither an escape pair nor a surrogate pair is ever split between two segments."""
     if _ONLY_BASIC.fullmatch(text):
-        return _pack_plain(len(text))
+        return _pack_plain(Encoding.GSM7, len(text))
     if _ONLY_GSM.fullmatch(text):
         septets = _EXTENSION.sub(rf"{_ESCAPE}\g<0>", text)
         return _pack(Encoding.GSM7, len(septets), lambda index: septets[index] == _ESCAPE)
-    # A lone surrogate is no character, but pasted text may hold one, and it takes the place of one unit.
-    utf16 = text.encode("utf-16-be", "surrogatepass")
+    try:
+        utf16 = text.encode("utf-16-be")
+    except UnicodeEncodeError:
+        # A lone surrogate is no character, but pasted text may hold one, and it takes the place of one unit.
+        utf16 = text.encode("utf-16-be", "surrogatepass")
+    else:
+        if len(utf16) == 2 * len(text):  # no pairs in it
+            return _pack_plain(Encoding.UCS2, len(text))
     return _pack(Encoding.UCS2, len(utf16) // 2, lambda index: _is_surrogate_pair(utf16, index))
 
 
@@ -98,9 +104,9 @@ def to_gsm(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _pack_plain(septets: int) -> Segmentation:
-    """A text of the basic alphabet costs what its length costs."""
-    return _pack(Encoding.GSM7, septets)
+def _pack_plain(encoding: Encoding, units: int) -> Segmentation:
+    """A text in which every character is one unit costs what its length costs."""
+    return _pack(encoding, units)
 
 
 def _pack(encoding: Encoding, units: int, starts_pair: Callable[[int], bool] | None = None) -> Segmentation:

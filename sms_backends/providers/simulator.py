@@ -8,16 +8,20 @@ acceptance, and any process can tell the state of a message from its id, its num
 
 from __future__ import annotations
 
+import hmac
+import json
 import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
 
 from sms_backends.base import BaseSmsBackend, Option
 from sms_backends.exceptions import (
@@ -31,8 +35,9 @@ from sms_backends.exceptions import (
     SmsError,
     TemporaryError,
     ThrottledError,
+    WebhookVerificationError,
 )
-from sms_backends.results import Capabilities, DeliveryReceipt, DeliveryStatus, Outcome, SendResult
+from sms_backends.results import Capabilities, DeliveryReceipt, DeliveryStatus, IncomingSms, Outcome, SendResult
 from sms_backends.segments import segment
 
 if TYPE_CHECKING:
@@ -114,6 +119,9 @@ class SmsBackend(BaseSmsBackend):
         "TIMEOUT": Option(1.0, "Seconds after which an unanswered request is given up"),
         "DELIVERY_SECONDS": Option(5.0, "Receipts come within so many seconds, spread by the number's last digit"),
         "LATE_SECONDS": Option(60.0, "Seconds until a late receipt"),
+        "INCOMING_SECRET": Option(
+            "", "Takes made-up replies at /sms/<gateway>/incoming/ from whoever sends it in X-Simulator-Secret"
+        ),
         "OUTCOMES": Option(None, 'Endings of numbers and what happens to them, such as {"7": "throttled"}'),
     }
 
@@ -146,6 +154,8 @@ class SmsBackend(BaseSmsBackend):
         self._delivery_seconds = self._seconds("DELIVERY_SECONDS")
         self._late_seconds = self._seconds("LATE_SECONDS")
         self._endings = {**ENDINGS, **self._outcomes()}
+        if self.options["INCOMING_SECRET"]:
+            self.capabilities = replace(type(self).capabilities, incoming_push=True)  # type: ignore[misc]  # this one's
         self._lengths = sorted({len(ending) for ending in self._endings}, reverse=True)
 
     def _seconds(self, name: str) -> float:
@@ -173,6 +183,27 @@ class SmsBackend(BaseSmsBackend):
             if fate is not None:
                 return fate
         return Fate.DELIVERED
+
+    def foretell(self, phone_number: str) -> tuple[str, str]:
+        """
+        What would become of a message to this number in the end, without sending it: a word and the reason.
+
+        The word is a `DeliveryStatus`, "sent" for what is taken and never reported, "unknown" where no clear answer
+        would come, "failed" where the gateway could not be reached, or "stopped" where the request would be refused for
+        a reason that concerns more than this message.
+        """
+        fate = self.fate_of(phone_number)
+        if fate in self._receipts:
+            status, reason = self._receipts[fate]
+            return status.value, reason or ""
+        if fate is Fate.SILENT:
+            return "sent", ""
+        if fate in self._recipient_refusals:
+            return DeliveryStatus.REJECTED.value, self._recipient_refusals[fate](fate).reason
+        error = self._request_errors[fate](fate)
+        if not error.outcome_known:
+            return "unknown", ""
+        return "failed" if isinstance(error, ThrottledError | TemporaryError) else "stopped", error.reason
 
     # --- sending -------------------------------------------------------------------------------------------
 
@@ -220,6 +251,30 @@ class SmsBackend(BaseSmsBackend):
                 segments=segment(text).segments,
                 raw=raw | {"id": message_id},
             )
+
+    # --- incoming messages ---------------------------------------------------------------------------------
+
+    def verify_webhook(self, request: HttpRequest) -> None:
+        """Raise WebhookVerificationError unless INCOMING_SECRET came along."""
+        given = request.headers.get("X-Simulator-Secret", "").encode()
+        if not hmac.compare_digest(given, str(self.options["INCOMING_SECRET"]).encode()):
+            raise WebhookVerificationError("The secret is missing or wrong.")
+
+    def parse_webhook(self, request: HttpRequest) -> list[DeliveryReceipt | IncomingSms]:
+        """One message as JSON: `{"from": "+7...", "text": "...", "to": "", "id": ""}`. Raises ValueError."""
+        record = json.loads(request.body)
+        if not isinstance(record, dict) or not all(isinstance(record.get(name), str) for name in ("from", "text")):
+            raise ValueError("An incoming message has the fields from and text.")
+        return [
+            IncomingSms(
+                phone_number=record["from"],
+                text=record["text"],
+                to=str(record.get("to", "")),
+                provider_message_id=str(record.get("id", "")),
+                at=datetime.now(UTC),
+                raw=record,
+            )
+        ]
 
     # --- receipts ------------------------------------------------------------------------------------------
 

@@ -146,6 +146,15 @@ class WebhookContract(ContractHooks):
         first, second = self.receipts
         assert first == second
 
+    def test_an_incoming_message_that_is_delivered_again_is_the_same(self) -> None:
+        if not self.takes_incoming:
+            pytest.skip("This provider hands on no incoming messages.")
+        call = self.build_incoming(NUMBERS[0], "STOP", "79990000000")
+        assert self.call(call, address="incoming").status_code == 200
+        assert self.call(call, address="incoming").status_code == 200
+        first, second = self.incoming
+        assert first == second
+
     def test_an_unknown_id_is_answered_200(self) -> None:
         assert self.call(self.delivered("987654321")).status_code == 200
 

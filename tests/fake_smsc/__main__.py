@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--balance", default="1000000.00")
     parser.add_argument("--deliver-after", type=float, help="seconds until status.php says delivered")
     parser.add_argument("--whole-query-errors", action="store_true", help="status.php: error 3 for a whole question")
+    parser.add_argument("--idempotent", action="store_true", help="a number is taken once under one id")
     parser.add_argument("--callback-url", help="where receipts are sent")
     parser.add_argument("--callback-secret", default="")
     parser.add_argument("--callback-delay", type=float, default=0.0, help="seconds")

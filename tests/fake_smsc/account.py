@@ -91,22 +91,38 @@ class Account:
         ledger: Path | str | None = None,
         deliver_after: float | None = None,
         whole_query_errors: bool = False,
+        idempotent: bool = False,
     ) -> None:
         self.login, self.password, self.apikey = login, password, apikey
         self.balance = Decimal(balance)
         self.deliver_after = deliver_after
         #: True: status.php answers error 3 to a whole question when one of its messages does not exist.
         self.whole_query_errors = whole_query_errors
+        #: True: a number is taken once under one `id`, however often it comes, and answered as at the first time. The
+        #: real one does not do that.
+        self.idempotent = idempotent
         self.refusals: dict[str, Refusal] = {}
         #: Numbers that are neither taken nor named in the answer.
         self.omitted: set[str] = set()
         self.forbidden_texts: list[str] = []
+        #: Digits of numbers for which a whole request is refused, with the error that it is refused with.
+        self.poisonous: dict[str, int] = {}
         self._lock = threading.Lock()
         self._messages: list[Message] = []
         self._by_key: dict[tuple[str, str], Message] = {}
         self._last_id = 0
         self._seen: dict[int, list[float]] = {}
+        if ledger and Path(ledger).exists():
+            self._remember(Path(ledger))
         self._ledger: TextIO | None = open(ledger, "a", encoding="utf-8") if ledger else None  # noqa: SIM115
+
+    def _remember(self, ledger: Path) -> None:
+        """What was taken before this process was started."""
+        for line in ledger.read_text(encoding="utf-8").splitlines():
+            message = Message(**json.loads(line))
+            message.status_time = message.time
+            self._messages.append(message)
+            self._by_key[message.id, message.phone] = message
 
     def close(self) -> None:
         if self._ledger:
@@ -116,6 +132,12 @@ class Account:
         """All that was taken so far, in order."""
         with self._lock:
             return list(self._messages)
+
+    def change(self, *, password: str | None = None, balance: str | None = None) -> None:
+        """What the owner of the account does there."""
+        with self._lock:
+            self.password = self.password if password is None else password
+            self.balance = self.balance if balance is None else Decimal(balance)
 
     def set_status(self, status: int, err: int = 0, numbers: list[str] | None = None) -> None:
         """What became of all messages, or of those to `numbers`."""
@@ -141,9 +163,13 @@ class Account:
         if not lines or any(not text or len(text) > 1000 for _, _, text in lines):
             raise DialectError(1)
         with self._lock:
-            self._check_identical(form, limit=5 if cost == "1" else 1)
+            if not self.idempotent:
+                self._check_identical(form, limit=5 if cost == "1" else 1)
             if any(forbidden in text for _, _, text in lines for forbidden in self.forbidden_texts):
                 raise DialectError(6, id_)
+            for raw_phone, _, _ in lines:
+                if (phone := _normalised(raw_phone)) in self.poisonous:
+                    raise DialectError(self.poisonous[phone], id_)
             return self._take(form, lines, request, id_)
 
     def _take(
@@ -155,8 +181,8 @@ class Account:
             self._last_id += 1
             id_ = str(self._last_id)
         taken, entries = self._weigh(form, lines, request, id_)
-        count = sum(message.segments for message in taken)
-        total = count * PRICE
+        count = sum(count_segments(text) for _, _, text in lines) if self.idempotent else _segments(taken)
+        total = _segments(taken) * PRICE
         if form.get("cost") == "1":
             return {"cost": str(total), "cnt": count}, []
         if total > self.balance:
@@ -189,6 +215,11 @@ class Account:
                 entries.append({"phone": phone or raw_phone, **{k: str(v) for k, v in shown.items() if v is not None}})
                 continue
             parts = count_segments(text)
+            if self.idempotent and (known := self._by_key.get((id_, phone))):
+                if known.text != text:
+                    raise DialectError(1, id_, "another text under the same id")
+                entries.append({"phone": phone, "mccmnc": "25001", "cost": str(parts * PRICE)})
+                continue
             taken.append(Message(id_, phone, text, sender, now, request, valid, parts, status_time=now))
             entries.append({"phone": phone, "mccmnc": "25001", "cost": str(parts * PRICE)})
         return taken, entries
@@ -307,6 +338,10 @@ def _normalised(phone: str) -> str:
 
 def _number_or_text(id_: str) -> int | str:
     return int(id_) if id_.isdecimal() else id_
+
+
+def _segments(messages: list[Message]) -> int:
+    return sum(message.segments for message in messages)
 
 
 def count_segments(text: str) -> int:

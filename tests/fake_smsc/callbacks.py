@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import heapq
 import itertools
+import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -27,6 +28,11 @@ class Callback:
 
     `statuses` are sent for each message, each `delay` seconds after the one before, `copies` times; `reverse` sends the
     last first, and the messages of one request from the last to the first.
+
+    By chance, of which `seed` is the beginning: a message ends as undeliverable (`undeliverable`: how many of them) and
+    not as the last of `statuses`; its receipts are sent `doubled`; "passed to operator" is sent after the last word
+    (`reversed_share`); a receipt comes for an id that was never given out (`stray`). What the last word was is what
+    `messages()` and status.php say from then on.
     """
 
     url: str
@@ -38,6 +44,14 @@ class Callback:
     err: int = 0
     method: str = "POST"
     charset: str = "utf-8"
+    seed: int | None = None
+    undeliverable: float = 0.0
+    doubled: float = 0.0
+    reversed_share: float = 0.0
+    stray: float = 0.0
+
+
+PASSED_ON, UNDELIVERABLE = 0, 20
 
 
 def sign(*parts: str, secret: str, charset: str) -> dict[str, str]:
@@ -86,8 +100,34 @@ class CallbackThread(threading.Thread):
         self._order = itertools.count()
         self._changed = threading.Condition()
         self._stopping = False
+        self._is_calling = False
+        self._random = random.Random()
+        self._seed: int | None = None
         #: HTTP statuses of the answers, in the order of the calls.
         self.answers: list[int] = []
+
+    def schedule_by_chance(self, callback: Callback, messages: Sequence[Message]) -> None:
+        """Receipts for messages just taken, as the callback's shares say."""
+        with self._changed:
+            if self._seed != callback.seed:
+                self._seed, self._random = callback.seed, random.Random(callback.seed)
+            for message in messages:
+                for id_, status in self._words(callback, message):
+                    fields = receipt_fields(id_, message.phone, status, secret=callback.secret)
+                    due = time.monotonic() + callback.delay
+                    heapq.heappush(self._due, (due, next(self._order), callback, fields))
+            self._changed.notify()
+
+    def _words(self, callback: Callback, message: Message) -> Iterator[tuple[str, int]]:
+        """(id, status) of each receipt for one message, which gets the last word as its status."""
+        chance = self._random.random
+        message.status = UNDELIVERABLE if chance() < callback.undeliverable else callback.statuses[-1]
+        message.status_time = time.time()
+        statuses = [message.status, PASSED_ON] if chance() < callback.reversed_share else [message.status]
+        for status in statuses * (2 if chance() < callback.doubled else 1):
+            yield message.id, status
+        if chance() < callback.stray:
+            yield f"{message.id[:20]}-stray", message.status
 
     def schedule(self, callback: Callback, messages: Sequence[Message]) -> None:
         """Receipts for messages just taken."""
@@ -109,6 +149,11 @@ class CallbackThread(threading.Thread):
                         heapq.heappush(self._due, (time.monotonic() + delay, order, callback, fields))
             self._changed.notify()
 
+    def due_count(self) -> int:
+        """How many receipts are still to be sent, the one under way included."""
+        with self._changed:
+            return len(self._due) + self._is_calling
+
     def run(self) -> None:
         with requests.Session() as session:
             session.trust_env = False
@@ -120,10 +165,12 @@ class CallbackThread(threading.Thread):
 
     def _next(self) -> tuple[Callback, dict[str, str]] | None:
         with self._changed:
+            self._is_calling = False
             while not self._stopping:
                 wait = self._due[0][0] - time.monotonic() if self._due else None
                 if wait is not None and wait <= 0:
                     _, _, callback, fields = heapq.heappop(self._due)
+                    self._is_calling = True
                     return callback, fields
                 self._changed.wait(wait)
         return None

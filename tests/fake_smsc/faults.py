@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 #: Kinds, and how many `seconds` they take unless told otherwise.
 KINDS = {"error": 0, "http": 0, "close": 0, "hang": 60, "drip": 0.05, "cut": 0, "garbage": 0, "slow": 1, "late": 2}
@@ -44,20 +47,46 @@ class Fault:
         return self.accept or self.kind == "slow"
 
 
+class Mix:
+    """
+    Faults that hit requests by chance: `shares` are pairs of a probability and the options of a `Fault`, of which
+    `after` and `times` do not count. The same `seed` hits the same requests, counted from the first.
+    """
+
+    def __init__(self, seed: int, shares: Sequence[tuple[float, Mapping[str, Any]]]) -> None:
+        self._random = random.Random(seed)
+        self._shares = [(share, Fault(**options)) for share, options in shares]
+
+    def draw(self) -> Fault | None:
+        """What hits the next request."""
+        roll = self._random.random()
+        for share, fault in self._shares:
+            if roll < share:
+                return fault
+            roll -= share
+        return None
+
+
 class FaultPlan:
-    """The faults still to come, in the order they were added."""
+    """The faults still to come, in the order they were added; where there are none, those of the mix."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
+        self._mixes: dict[str, Mix] = {}
 
     def add(self, fault: Fault) -> None:
         with self._lock:
             self._faults.append(fault)
 
+    def set_mix(self, script: str, mix: Mix) -> None:
+        with self._lock:
+            self._mixes[script] = mix
+
     def clear(self) -> None:
         with self._lock:
             self._faults.clear()
+            self._mixes.clear()
 
     def pick(self, script: str) -> Fault | None:
         """The fault that hits this request. Counts the request for all faults that wait for their turn."""
@@ -72,4 +101,6 @@ class FaultPlan:
                     hit = fault
                     if fault.times is not None:
                         fault.times -= 1
+            if hit is None and script in self._mixes:
+                hit = self._mixes[script].draw()
             return hit

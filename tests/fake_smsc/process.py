@@ -45,6 +45,11 @@ class FakeSmscProcess:
         self._process.terminate()
         self._process.wait(timeout=15)
 
+    def kill(self) -> None:
+        """kill -9; one that is started with the same ledger remembers what was taken."""
+        self._process.kill()
+        self._process.wait(timeout=15)
+
     def __getattr__(self, name: str) -> Any:
         if name not in CONTROLLED:
             raise AttributeError(name)
@@ -62,8 +67,11 @@ class FakeSmscProcess:
 
 _POSITIONAL = {
     "fault": ("kind",),
+    "mix": ("seed", "shares"),
     "refuse": ("number",),
     "omit": ("number",),
+    "admit": ("number",),
+    "poison": ("number",),
     "forbid_text": ("part",),
     "requests": ("script",),
     "set_status": ("status",),

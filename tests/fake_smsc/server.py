@@ -17,7 +17,7 @@ import requests
 from . import callbacks
 from .account import MAX_PARALLEL, Account, DialectError, Message, Refusal
 from .callbacks import Callback, CallbackThread
-from .faults import Fault, FaultPlan
+from .faults import Fault, FaultPlan, Mix
 
 Answer = dict[str, Any] | list[dict[str, Any]]
 
@@ -92,6 +92,10 @@ class FakeSmsc:
         """Let something go wrong from now on; see `Fault`."""
         self._faults.add(Fault(kind, **options))
 
+    def mix(self, seed: int, shares: list[tuple[float, dict[str, Any]]], script: str = "send.php") -> None:
+        """Let things go wrong by chance from now on; see `Mix`."""
+        self._faults.set_mix(script, Mix(seed, shares))
+
     def clear_faults(self) -> None:
         self._faults.clear()
 
@@ -103,6 +107,17 @@ class FakeSmsc:
         """Neither take nor name this number."""
         self.account.omitted.add(number.lstrip("+"))
 
+    def admit(self, number: str) -> None:
+        """Treat this number as any other again."""
+        digits = number.lstrip("+")
+        self.account.omitted.discard(digits)
+        self.account.refusals.pop(digits, None)
+        self.account.poisonous.pop(digits, None)
+
+    def poison(self, number: str, *, code: int = 8) -> None:
+        """Refuse any request that has this number among others, or alone."""
+        self.account.poisonous[number.lstrip("+")] = code
+
     def forbid_text(self, part: str) -> None:
         """Refuse any request (error 6) that holds this in one of its texts."""
         self.account.forbidden_texts.append(part)
@@ -111,6 +126,10 @@ class FakeSmsc:
         """What status.php says from now on of all messages so far, or of those to `numbers`."""
         self.account.set_status(status, err, numbers)
 
+    def change_account(self, *, password: str | None = None, balance: str | None = None) -> None:
+        """Another password, or another amount of money, from the next request on."""
+        self.account.change(password=password, balance=balance)
+
     def set_callback(self, **options: Any) -> None:
         """Send receipts for what is taken from now on; options of `Callback`. Without options: no more."""
         self.callback = Callback(**options) if options else None
@@ -118,6 +137,10 @@ class FakeSmsc:
     def callback_answers(self) -> list[int]:
         """HTTP statuses of the answers to receipts that were sent by themselves."""
         return list(self._callbacks.answers)
+
+    def callbacks_due(self) -> int:
+        """How many receipts are still to be sent by themselves."""
+        return self._callbacks.due_count()
 
     def push_receipts(self, url: str, secret: str, *, status: int = 1, err: int = 0, **options: Any) -> list[int]:
         """Send a receipt for every message now, one after the other; return the HTTP statuses of the answers."""
@@ -176,15 +199,20 @@ class FakeSmsc:
             with self._lock:
                 self._parallel -= 1
         if self.callback and taken:
-            self._callbacks.schedule(self.callback, taken)
+            by_chance = self.callback.seed is not None
+            schedule = self._callbacks.schedule_by_chance if by_chance else self._callbacks.schedule
+            schedule(self.callback, taken)
         return answer
 
 
 #: Methods that `/_control/<name>` calls with the JSON it is sent.
 CONTROLLED = frozenset(
     {
-        "messages", "requests", "most_open", "connections", "fault", "clear_faults", "refuse", "omit", "forbid_text",
-        "set_status", "set_callback", "callback_answers", "push_receipts", "push_incoming",
+        "messages", "requests", "most_open", "connections", "fault", "mix", "clear_faults", "refuse", "omit",
+        "admit", "poison", "forbid_text", "change_account", "set_status", "set_callback", "callback_answers",
+        "callbacks_due",
+        "push_receipts",
+        "push_incoming",
     }
 )  # fmt: skip
 
@@ -214,7 +242,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._handle(b"")
 
     def do_POST(self) -> None:
-        self._handle(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+        length = int(self.headers.get("Content-Length", "0"))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True  # the client died half-way: as with any server, nothing has happened
+        else:
+            self._handle(body)
 
     def _handle(self, body: bytes) -> None:
         url = urlsplit(self.path)

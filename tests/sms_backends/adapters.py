@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -135,3 +136,32 @@ class Unrelated:
 
 
 VALIDITY = timedelta(hours=1)
+
+
+class OnceBackend(BaseSmsBackend):
+    """Takes a repeated request once."""
+
+    known_options: ClassVar[Mapping[str, Option]] = {}
+    capabilities = Capabilities(idempotent_submit=True, idempotency_lifetime=timedelta(hours=1), client_reference=True)
+
+    def account_fingerprint(self) -> str:
+        return "account"
+
+    def send_sms(self, phone_numbers: Sequence[str], message: str, *, reference: str | None = None) -> None:
+        pass
+
+
+class OnceWithoutReferenceBackend(OnceBackend):
+    def send_sms(self, phone_numbers: Sequence[str], message: str) -> None:  # type: ignore[override]
+        pass
+
+
+class OnceWithoutAccountBackend(OnceBackend):
+    def account_fingerprint(self) -> str:
+        return ""
+
+
+class OnceLoopedBackend(OnceBackend):
+    """Different texts in one call, and a request for each: all under one key."""
+
+    capabilities = replace(OnceBackend.capabilities, bulk_personalized=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from sms_backends import (
     BaseSmsBackend,
+    Capabilities,
+    DuplicateReferenceError,
     Outcome,
     OutcomeUnknownError,
     ProtocolError,
@@ -87,3 +90,16 @@ def test_a_gateway_whose_webhooks_nobody_can_sign_is_warned_of() -> None:
     assert (warning.id, warning.is_serious()) == ("sms_backends.W001", False)
     assert "Gateway 'main' (Hook) has no PASSWORD" in warning.msg
     assert WebhookBackend(PASSWORD="x").check() == []
+
+
+@pytest.mark.parametrize(
+    "halves", [{"idempotent_submit": True}, {"idempotency_lifetime": timedelta(hours=1)}], ids=lambda half: str(*half)
+)
+def test_a_promise_to_take_a_request_once_says_for_how_long(halves: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="idempotency_lifetime"):
+        Capabilities(**halves)
+
+
+def test_a_duplicate_by_itself_proves_nothing() -> None:
+    result = SendResult("+79991234567", Outcome.REJECTED, error=DuplicateReferenceError())
+    assert result.outcome is Outcome.UNKNOWN

@@ -15,6 +15,7 @@ DOCUMENTATION = Path(__file__).resolve().parents[2] / "docs" / "providers.md"
 ROWS = {
     "Our reference goes along": "client_reference",
     '"Did you take reference X?"': "lookup_by_reference",
+    "A repeated request is taken once": "idempotent_submit",
     "One text to many in one request": "bulk_same_text",
     "Different texts in one request": "bulk_personalized",
     "Recipients per request": "max_recipients",

@@ -67,3 +67,31 @@ def test_a_region_that_is_none_is_an_error(settings: Any, region: str) -> None:
 def test_guards_may_be_left_out(settings: Any) -> None:
     del settings.SMS_ONLY_TO, settings.SMS_ALLOWED_COUNTRIES, settings.SMS_DEFAULT_REGION
     assert check_guards() == []
+
+
+# --- adapters that promise to take a repeated request once -------------------------------------------------------
+
+
+def idempotency_problems(settings: Any, backend: str) -> list[str]:
+    settings.SMS_SETTINGS = {"BACKEND": f"tests.sms_backends.adapters.{backend}"}
+    messages = check_gateways()
+    assert set(ids(messages)) <= {"sms_backends.E006"}
+    return [message.msg for message in messages]
+
+
+def test_an_adapter_that_can_keep_its_promise_is_passed_in_silence(settings: Any) -> None:
+    assert idempotency_problems(settings, "OnceBackend") == []
+
+
+@pytest.mark.parametrize(
+    ("backend", "problem"),
+    [
+        ("OnceWithoutReferenceBackend", "send_sms() takes no reference"),
+        ("OnceWithoutAccountBackend", "account_fingerprint() says nothing"),
+        ("OnceLoopedBackend", "different texts go out in one request each"),
+    ],
+)
+def test_one_that_cannot_is_an_error(settings: Any, backend: str, problem: str) -> None:
+    (said,) = idempotency_problems(settings, backend)
+    assert problem in said
+    assert backend in said

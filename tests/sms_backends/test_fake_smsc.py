@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from sms_backends import LookupStatus
+from sms_backends.exceptions import AuthenticationError, InsufficientFundsError
 from sms_backends.providers.smsc import SmsBackend
 from tests.fake_smsc import FakeSmsc
+from tests.fake_smsc.faults import Mix
 
 ONE, TWO = "+79991230001", "+79991230002"
 
@@ -104,3 +109,46 @@ def test_receipts_and_messages_are_pushed_on_demand(smsc: FakeSmsc, receiver: Re
     assert incoming["mes"] == "Стоп"
     assert incoming["md5"] == hashlib.md5(f"{ONE[1:]}:Стоп:7999:s".encode("cp1251")).hexdigest()
     assert smsc.push_receipts("http://127.0.0.1:9/", "s") == [0, 0]
+
+
+def test_receipts_by_chance_tell_the_last_word_first_and_of_messages_that_nobody_knows(
+    smsc: FakeSmsc, receiver: Receiver
+) -> None:
+    shares = {"undeliverable": 0.5, "doubled": 1.0, "reversed_share": 1.0, "stray": 1.0}
+    smsc.set_callback(url=receiver.url, secret="s", seed=1, **shares)
+    send(smsc)
+    calls = receiver.wait_for(10)
+    words = {phone: [call["status"] for call in calls if call["phone"] == phone] for phone in (ONE[1:], TWO[1:])}
+    for message in smsc.messages():
+        last = str(message.status)
+        assert words[message.phone] == [last, "0", last, "0", last]
+    assert Counter(call["id"] for call in calls) == {"ref": 8, "ref-stray": 2}
+
+
+def test_a_mix_of_faults_is_the_same_for_a_seed() -> None:
+    def draws(seed: int) -> list[str | None]:
+        mix = Mix(seed, [(0.2, {"kind": "http"}), (0.2, {"kind": "close"})])
+        return [fault.kind if (fault := mix.draw()) else None for _request in range(200)]
+
+    assert draws(1) == draws(1) != draws(2)
+    assert 20 < draws(1).count("close") < 60
+    assert 20 < draws(1).count("http") < 60
+
+
+def test_a_provider_that_was_killed_remembers_what_it_took(tmp_path: Path) -> None:
+    for _start in range(2):
+        with FakeSmsc(ledger=tmp_path / "ledger") as smsc:
+            if not smsc.messages():
+                send(smsc)
+            backend = SmsBackend(SMSC_BASE_URL=smsc.base_url, SMSC_APIKEY="apikey")
+            found = backend.lookup([("ref", ONE), ("ref", "+79991230003")])
+            assert [result.status for result in found] == [LookupStatus.TAKEN, LookupStatus.NOT_FOUND]
+
+
+def test_the_account_can_run_out_of_money_and_get_another_password(smsc: FakeSmsc) -> None:
+    backend = SmsBackend(SMSC_BASE_URL=smsc.base_url, SMSC_LOGIN="login", SMSC_PASSWORD="password")
+    smsc.change_account(balance="2.50")
+    assert backend.send_sms([ONE], "Hello", reference="1")[0].accepted
+    assert isinstance(backend.send_sms([ONE], "Hello!", reference="2")[0].error, InsufficientFundsError)
+    smsc.change_account(password="other")
+    assert isinstance(backend.send_sms([ONE], "Hello!!", reference="3")[0].error, AuthenticationError)

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from sms_backends import OutcomeUnknownError, ProtocolError, TemporaryError, ThrottledError, http
-from sms_backends.http import HttpClient, mask_numbers
+from sms_backends.http import HttpClient, checked_before_writing, mask_numbers
 
 from .raw_server import OK, Server
 
@@ -122,6 +122,24 @@ def test_a_deadline_that_passes_before_writing_is_provably_not_taken(
     with pytest.raises(TemporaryError):
         HttpClient(server.url, timeout=0.1).post_form("/", FORM)
     assert server.requests == []
+
+
+@pytest.mark.parametrize("requests_before", [0, 1])
+def test_what_the_sender_finds_out_at_the_last_moment_keeps_the_request_from_being_written(
+    server: Server, client: HttpClient, requests_before: int
+) -> None:
+    for _ in range(requests_before):
+        client.post_form("/", FORM)
+
+    def refuse() -> None:
+        assert len(server.requests) == requests_before
+        raise ThrottledError("Too late.")
+
+    with checked_before_writing(refuse), pytest.raises(ThrottledError, match="Too late"):
+        client.post_form("/", FORM)
+    assert len(server.requests) == requests_before
+    client.post_form("/", FORM)
+    assert len(server.requests) == requests_before + 1
 
 
 def test_waiting_for_a_free_connection_ends_with_the_deadline_and_nothing_is_sent(server: Server) -> None:

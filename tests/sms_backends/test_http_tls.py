@@ -44,7 +44,7 @@ def server(certificate: tuple[Path, Path]) -> Iterator[Server]:
 def client(server: Server, certificate: tuple[Path, Path]) -> Iterator[HttpClient]:
     """A client that trusts the server's certificate."""
     client = HttpClient(server.url, timeout=5)
-    client._session.verify = str(certificate[0])
+    client._authorities = str(certificate[0])
     yield client
     client.close()
 

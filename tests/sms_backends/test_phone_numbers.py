@@ -18,6 +18,7 @@ from sms_backends.phone_numbers import (
     InvalidPhoneNumber,
     NumberType,
     ParsedNumber,
+    _valid,
     canonical,
     mask,
     parse,
@@ -382,3 +383,39 @@ def test_tells_the_region_of_a_number(e164: str, region: str | None) -> None:
 )
 def test_a_masked_number_keeps_its_country_and_its_last_digits(e164: str, masked: str) -> None:
     assert mask(e164) == masked
+
+
+def _by_the_library(number: phonenumbers.PhoneNumber) -> tuple[str | None, int]:
+    return phonenumbers.region_code_for_number(number), phonenumbers.number_type(number)
+
+
+def _by_us(number: phonenumbers.PhoneNumber) -> tuple[str | None, int]:
+    found = _valid(number)
+    if found is None:
+        return None, phonenumbers.PhoneNumberType.UNKNOWN
+    return found.region, getattr(phonenumbers.PhoneNumberType, found.number_type.name)
+
+
+def test_region_and_sort_are_those_that_the_library_finds_in_the_long_way() -> None:
+    chance = random.Random(7)
+    compared = 0
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        for kind in range(11):
+            example = phonenumbers.example_number_for_type(region, kind)
+            if example is None:
+                continue
+            digits = phonenumbers.national_significant_number(example)
+            variants = {digits, digits[:-1], digits + "0"}
+            variants |= {digits[:at] + str(chance.randrange(10)) + digits[at + 1 :] for at in range(len(digits))}
+            for national in variants:
+                number = phonenumbers.PhoneNumber(
+                    country_code=example.country_code,
+                    national_number=int(national),
+                    italian_leading_zero=national.startswith("0") or None,
+                )
+                region_found, kind_found = _by_the_library(number)
+                if kind_found == phonenumbers.PhoneNumberType.UNKNOWN:
+                    region_found = None
+                assert _by_us(number) == (region_found, kind_found), (region, national)
+                compared += 1
+    assert compared > 10_000

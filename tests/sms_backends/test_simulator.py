@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -13,9 +14,10 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from sms_backends import DeliveryStatus, Outcome, Reason, Scope, SMSMessage, get_sms_backend
+from sms_backends import DeliveryStatus, IncomingSms, Outcome, Reason, Scope, SMSMessage, get_sms_backend
 from sms_backends.providers import simulator
 from sms_backends.providers.simulator import ENDINGS, Fate
+from sms_backends.signals import incoming_received
 
 DOCUMENTATION = Path(__file__).resolve().parents[2] / "docs" / "providers.md"
 
@@ -208,3 +210,51 @@ def test_the_clock_of_a_message_is_in_its_id(configure: Any) -> None:
     (receipt,) = backend.fetch_receipts([(send(number).provider_message_id, number)])
     assert receipt.at is not None
     assert before - 0.01 <= receipt.at.timestamp() <= time.time()
+
+
+# --- incoming messages ------------------------------------------------------------------------------------------------
+
+
+def write_to_simulator(client, body: object, secret: str = "hush"):
+    content = body if isinstance(body, str) else json.dumps(body)
+    headers = {"X-Simulator-Secret": secret} if secret else {}
+    return client.post("/sms/default/incoming/", content, content_type="application/json", headers=headers)
+
+
+@pytest.fixture
+def incoming(settings, monkeypatch) -> list[IncomingSms]:
+    settings.SMS_SETTINGS = {
+        "BACKEND": "sms_backends.providers.simulator.SmsBackend",
+        "OPTIONS": {"INCOMING_SECRET": "hush"},
+    }
+    found: list[IncomingSms] = []
+    monkeypatch.setattr(incoming_received, "receivers", [])
+    monkeypatch.setattr(incoming_received, "send", lambda sender, gateway, messages: found.extend(messages))
+    return found
+
+
+def test_a_reply_can_be_made_up(client, incoming):
+    body = {"from": "+79990000001", "text": "СТОП", "to": "1234", "id": "7"}
+    assert write_to_simulator(client, body).status_code == 200
+    (message,) = incoming
+    assert (message.phone_number, message.text, message.to, message.provider_message_id) == tuple(body.values())
+    assert message.raw == body
+
+
+@pytest.mark.parametrize("secret", ["", "wrong", "hush!", "тайна"])
+def test_only_by_whoever_knows_the_secret(client, incoming, secret):
+    response = write_to_simulator(client, {"from": "+79990000001", "text": "STOP"}, secret.encode().decode("latin-1"))
+    assert response.status_code == 403
+    assert incoming == []
+
+
+@pytest.mark.parametrize("body", ["", "no json", "[]", "{}", '{"from": "+79990000001"}', '{"from": 7, "text": "x"}'])
+def test_what_is_no_message_is_answered_400(client, incoming, body):
+    assert write_to_simulator(client, body).status_code == 400
+    assert incoming == []
+
+
+def test_without_a_secret_there_is_no_such_address(client, settings):
+    settings.SMS_SETTINGS = {"BACKEND": "sms_backends.providers.simulator.SmsBackend", "OPTIONS": {}}
+    assert write_to_simulator(client, {"from": "+79990000001", "text": "STOP"}).status_code == 404
+    assert get_sms_backend().capabilities.incoming_push is False

@@ -213,6 +213,7 @@ def parse_receipt(fields: Mapping[str, Any], *, phone_number: str, reference: st
         reference=reference,
         at=parse_time(fields.get("last_timestamp") or fields.get("ts")),
         account_level=failed and error.scope is Scope.ACCOUNT,
+        suppress=bool(detail and detail.suppress),
         raw=dict(fields),
     )
 
