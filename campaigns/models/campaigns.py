@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import time
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from .contacts import ContactGroup
+from .templates import MessageTemplate
 
 
 class CampaignStatus(models.TextChoices):
@@ -51,6 +53,20 @@ class LateStart(models.TextChoices):
     SKIP = "skip", _("do not send it")
 
 
+class CanaryThen(models.TextChoices):
+    """What follows when a campaign's first portion went well."""
+
+    GO_ON = "go_on", _("go on by itself")
+    ASK = "ask", _("pause and ask")
+
+
+#: How long receipts of the first portion are waited for, unless said otherwise.
+CANARY_WAIT_MINUTES = 30
+_MINUTES_IN_A_DAY = 24 * 60
+#: A share of all is never more than all: 100 would be no limit.
+_PERCENT = [MaxValueValidator(99)]
+
+
 class RateUnit(models.TextChoices):
     """What a rate counts."""
 
@@ -72,6 +88,17 @@ class Campaign(models.Model):
         help_text=_(
             'Placeholders: {{ first_name }}, {{ last_name }} or any other field; {{ first_name|default:"friend" }}.'
         ),
+    )
+    #: The same in other languages, by language tag; whoever speaks none of them gets `body`.
+    texts = models.JSONField(_("in other languages"), default=dict, blank=True)
+    #: Where the texts were taken from. They are the campaign's own: what becomes of the template changes none.
+    template = models.ForeignKey(
+        MessageTemplate,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        verbose_name=_("template"),
+        related_name="campaigns",
     )
     kind = models.CharField(_("kind"), max_length=10, choices=CampaignKind, default=CampaignKind.SERVICE)
     include_groups = models.ManyToManyField(
@@ -112,6 +139,51 @@ class Campaign(models.Model):
         _("at most per second"), null=True, blank=True, help_text=_("Empty: as fast as the gateway allows.")
     )
     rate_unit = models.CharField(_("counted in"), max_length=8, choices=RateUnit, default=RateUnit.MESSAGES)
+    canary_size = models.PositiveIntegerField(
+        _("first send to only"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("So many people get it first; all others wait until it is known how that went. Empty: no portion."),
+    )
+    canary_wait_minutes = models.PositiveIntegerField(
+        _("wait for their receipts, minutes"),
+        default=CANARY_WAIT_MINUTES,
+        validators=[MinValueValidator(1), MaxValueValidator(_MINUTES_IN_A_DAY)],
+        help_text=_("At most so long after the last of them was sent. Not at all where the gateway reports nothing."),
+    )
+    canary_then = models.CharField(_("if it went well"), max_length=5, choices=CanaryThen, default=CanaryThen.GO_ON)
+    brake_refused = models.PositiveSmallIntegerField(
+        _("refused at most, %"),
+        null=True,
+        blank=True,
+        validators=_PERCENT,
+        help_text=_("Of those the provider answered for."),
+    )
+    brake_undelivered = models.PositiveSmallIntegerField(
+        _("not delivered at most, %"),
+        null=True,
+        blank=True,
+        validators=_PERCENT,
+        help_text=_("Of those whose receipt says delivered, not delivered or expired."),
+    )
+    brake_opt_outs = models.PositiveSmallIntegerField(
+        _("opted out at most, %"),
+        null=True,
+        blank=True,
+        validators=_PERCENT,
+        help_text=_("Of those who were sent it."),
+    )
+    #: In the currency of the gateway's prices. What may cost no more altogether: see `sending.spending`.
+    spend_limit = models.DecimalField(
+        _("spend limit"),
+        max_digits=14,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("In the currency of the gateway's prices. Empty: no limit. It pauses before it would cost more."),
+    )
     parent = models.ForeignKey(
         "self",
         models.PROTECT,
@@ -131,6 +203,11 @@ class Campaign(models.Model):
     launch_token = models.CharField(max_length=32, blank=True, editable=False)
     #: The next moment at which the campaign's own rate lets a message go.
     next_slot_at = models.DateTimeField(null=True, editable=False)
+    #: While it is set, only messages up to this one may be claimed: the first portion is not over.
+    canary_last_id = models.BigIntegerField(null=True, editable=False)
+    #: The brakes that paused it, by field name; and what had gone wrong, of how many, when it was resumed after that.
+    brakes_passed = models.JSONField(default=list, blank=True, editable=False)
+    brake_base = models.JSONField(default=dict, blank=True, editable=False)
     freeze_cursor = models.BigIntegerField(default=0, editable=False)
     audience = models.PositiveIntegerField(_("audience"), default=0, editable=False)
     time_zones = models.JSONField(default=list, blank=True, editable=False)
@@ -139,6 +216,8 @@ class Campaign(models.Model):
     launched_at = models.DateTimeField(_("launched"), null=True, editable=False)
     frozen_at = models.DateTimeField(_("prepared"), null=True, editable=False)
     ended_at = models.DateTimeField(_("ended"), null=True, editable=False)
+    #: Out of sight, with everything that it sent.
+    archived_at = models.DateTimeField(_("archived"), null=True, blank=True, editable=False)
     last_handover_at = models.DateTimeField(_("last message handed over"), null=True, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -164,7 +243,9 @@ class Campaign(models.Model):
         permissions = [
             ("launch_campaign", _("Can send and schedule campaigns")),
             ("control_campaign", _("Can pause, resume and cancel campaigns")),
+            ("approve_campaign", _("Can approve campaigns of others")),
             ("send_quick", _("Can send single messages")),
+            ("resend_campaign", _("Can send again to those who were not reached")),
         ]
         indexes = [models.Index(fields=["status"], name="campaign_status")]
         constraints = [

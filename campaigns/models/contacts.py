@@ -9,15 +9,23 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from phonenumber_field.modelfields import PhoneNumberField
 
+from campaigns import masking
 from sms_backends.phone_numbers import InvalidPhoneNumber, canonical, parse
 
 
 class ContactGroup(models.Model):
-    """A named list of contacts; a contact may be in several and still counts once."""
+    """
+    A named list of contacts; a contact may be in several and still counts once.
+
+    A group with `conditions` is a smart group (see `campaigns.smart_groups`): whoever meets them is in it.
+    """
 
     name = models.CharField(_("name"), max_length=150, unique=True)
     description = models.TextField(_("description"), blank=True)
+    conditions = models.JSONField(_("conditions"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    #: Kept, because something was sent to it, but offered to nobody.
+    archived_at = models.DateTimeField(_("archived"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("group")
@@ -27,6 +35,10 @@ class ContactGroup(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_smart(self) -> bool:
+        return self.conditions is not None
+
 
 class Consent(models.TextChoices):
     """Whether a person has agreed to be written to."""
@@ -34,6 +46,13 @@ class Consent(models.TextChoices):
     UNKNOWN = "unknown", _("unknown")
     GIVEN = "given", _("given")
     WITHDRAWN = "withdrawn", _("withdrawn")
+
+
+class ConsentKind(models.TextChoices):
+    """What a consent covers: advertising and everything below it, or only what belongs to a service."""
+
+    MARKETING = "marketing", _("advertising")
+    SERVICE = "service", _("service messages only")
 
 
 class Contact(models.Model):
@@ -65,6 +84,9 @@ class Contact(models.Model):
     )
     groups = models.ManyToManyField(ContactGroup, verbose_name=_("groups"), related_name="contacts", blank=True)
     consent = models.CharField(_("consent"), max_length=10, choices=Consent, default=Consent.UNKNOWN)
+    consent_kind = models.CharField(
+        _("consent to"), max_length=10, choices=ConsentKind, default=ConsentKind.MARKETING, db_default="marketing"
+    )
     consented_at = models.DateTimeField(_("consent given at"), null=True, blank=True)
     consent_source = models.CharField(_("source of the consent"), max_length=150, blank=True)
     consent_evidence = models.TextField(_("proof of the consent"), blank=True)
@@ -78,10 +100,13 @@ class Contact(models.Model):
         permissions = [
             ("import_contact", _("Can import contacts")),
             ("export_contact", _("Can export contacts")),
+            ("merge_contact", _("Can merge two contacts")),
+            ("bulk_contact", _("Can change many contacts at once")),
+            ("change_consent", _("Can change what people have agreed to")),
         ]
 
     def __str__(self) -> str:
-        return f"{self.full_name} {self.phone_number}".strip()
+        return f"{self.full_name} {masking.number(self.phone_number)}".strip()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.fill_from_number()
@@ -111,13 +136,16 @@ class OptOutSource(models.TextChoices):
     PROVIDER = "provider", _("the provider")
     IMPORT = "import", _("an import")
     LINK = "link", _("a link")
+    #: Nobody said anything: there is nobody at this number.
+    DEAD_NUMBER = "dead", _("the number is not in use")
 
 
 class OptOut(models.Model):
     """
     A number that must not be written to. Kept by number, so that it outlives the contact and every import.
 
-    `canonical_number` is what is compared: some countries have two valid histories of one number.
+    `canonical_number` is what is compared: some countries have two valid histories of one number. Of a person who was
+    erased both numbers are a pseudonym (`campaigns/pseudonyms.py`).
     """
 
     phone_number = models.CharField(_("phone number"), max_length=16)
@@ -133,9 +161,10 @@ class OptOut(models.Model):
         verbose_name = _("opt-out")
         verbose_name_plural = _("opt-outs")
         ordering = ["-opted_out_at"]
+        indexes = [models.Index(fields=["-opted_out_at"], name="opt_out_time")]
 
     def __str__(self) -> str:
-        return self.phone_number
+        return masking.number(self.phone_number)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.canonical_number = canonical(self.phone_number)

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from campaigns import masking
 from sms_backends.phone_numbers import canonical
 
 from .campaigns import Campaign
@@ -42,16 +43,21 @@ CANCELLABLE = frozenset({S.QUEUED, S.CLAIMED})
 PENDING = frozenset({S.QUEUED, S.CLAIMED, S.SENDING})
 #: The provider took it.
 TAKEN = frozenset({S.SENT, S.DELIVERED, S.UNDELIVERED, S.EXPIRED})
+#: Has cost money, or may have.
+BILLABLE = TAKEN | {S.UNKNOWN}
+#: What counts towards a spend limit: that, and what is on its way to the provider.
+RESERVED = BILLABLE | {S.CLAIMED, S.SENDING}
 
 #: What a provider's word can make of a message.
 REPORTED = frozenset({S.SENT, S.DELIVERED, S.UNDELIVERED, S.EXPIRED, S.REJECTED})
 
 #: from -> to: every change of a message's state is one of these. A receipt never leads back to the queue.
 TRANSITIONS: dict[MessageStatus, frozenset[MessageStatus]] = {
-    S.QUEUED: frozenset({S.CLAIMED, S.SUPPRESSED, S.FAILED, S.CANCELLED}) | REPORTED,
+    S.QUEUED: frozenset({S.CLAIMED, S.SENDING, S.SUPPRESSED, S.FAILED, S.CANCELLED}) | REPORTED,
     S.CLAIMED: frozenset({S.QUEUED, S.SENDING, S.SUPPRESSED, S.FAILED, S.CANCELLED}) | REPORTED,
     S.SENDING: frozenset({S.QUEUED, S.FAILED, S.CANCELLED, S.UNKNOWN}) | REPORTED,
-    S.UNKNOWN: frozenset({S.QUEUED, S.FAILED, S.CANCELLED}) | REPORTED,
+    # Straight to `sending`, never through the queue, where it would get another reference: offered again as it was.
+    S.UNKNOWN: frozenset({S.QUEUED, S.FAILED, S.CANCELLED, S.SENDING}) | REPORTED,
     S.SENT: frozenset({S.DELIVERED, S.UNDELIVERED, S.EXPIRED, S.REJECTED}),
     S.UNDELIVERED: frozenset({S.DELIVERED}),
     S.EXPIRED: frozenset({S.DELIVERED}),
@@ -74,6 +80,7 @@ class SuppressionReason(models.TextChoices):
 
     OPTED_OUT = "opted_out", _("opted out")
     NO_CONSENT = "no_consent", _("no consent")
+    UNDER_REVIEW = "under_review", _("an answer of theirs waits for review")
     DUPLICATE = "duplicate", _("the same number twice")
     INVALID_NUMBER = "invalid_number", _("not a valid number")
     MISSING_VALUE = "missing_value", _("no value for a placeholder")
@@ -124,6 +131,9 @@ class Purpose(models.TextChoices):
     QUICK = "quick", _("single message")
     TEST = "test", _("test of a campaign")
     REPLY = "reply", _("reply")
+    AUTOMATIC = "automatic", _("automatic answer")
+    #: The one text that somebody who has opted out still gets.
+    CONFIRMATION = "confirm", _("confirmation of an opt-out")
 
 
 class SentMessage(models.Model):
@@ -168,6 +178,10 @@ class SentMessage(models.Model):
     provider_response = models.JSONField(_("provider's answer"), null=True, blank=True)
     cost = models.DecimalField(_("cost"), max_digits=12, decimal_places=5, null=True, blank=True)
     currency = models.CharField(_("currency"), max_length=5, blank=True)
+    #: What it is expected to cost, all segments together, in the currency of the gateway's prices; None: no price.
+    price = models.DecimalField(_("expected price"), max_digits=12, decimal_places=5, null=True, blank=True)
+    #: When it was last claimed, by the calendar of the installation; None for what never was.
+    day = models.DateField(_("day"), null=True, blank=True)
     attempt_count = models.PositiveSmallIntegerField(_("attempts"), default=0)
     #: Attempts refused for this message's own sake; what concerned the whole gateway does not count.
     retry_count = models.PositiveSmallIntegerField(default=0)
@@ -207,6 +221,11 @@ class SentMessage(models.Model):
         verbose_name = _("message")
         verbose_name_plural = _("delivery log")
         ordering = ["-id"]
+        permissions = [
+            ("export_sentmessage", _("Can export the delivery log")),
+            ("view_full_numbers", _("Can see whole phone numbers")),
+            ("view_message_text", _("Can see the texts of messages and answers")),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["campaign", "contact"],
@@ -221,8 +240,20 @@ class SentMessage(models.Model):
         ]
         indexes = [
             models.Index(fields=["campaign", "status", "-id"], name="message_campaign_status"),
-            models.Index(fields=["campaign", "-id"], name="message_campaign"),
-            models.Index(fields=["status", "-id"], name="message_status"),
+            # The delivery log, newest first, by any one filter and by a campaign with any one (`campaigns.log.plans`).
+            # What few rows have is indexed for those alone: every other index is written with each step of a message.
+            models.Index(fields=["campaign", "gateway", "status", "created_at", "id"], name="message_log_campaign"),
+            models.Index(fields=["status", "gateway", "created_at", "id"], name="message_log"),
+            models.Index(
+                fields=["campaign", "reason", "status", "created_at", "id"],
+                name="message_log_campaign_reason",
+                condition=models.Q(reason__gt=""),
+            ),
+            models.Index(
+                fields=["reason", "status", "created_at", "id"],
+                name="message_log_reason",
+                condition=models.Q(reason__gt=""),
+            ),
             models.Index(fields=["phone_number", "-id"], name="message_number"),
             models.Index(fields=["gateway", "provider_message_id", "phone_number"], name="message_provider_id"),
             models.Index(
@@ -240,7 +271,7 @@ class SentMessage(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.phone_number} ({self.get_status_display()})"
+        return f"{masking.number(self.phone_number)} ({self.get_status_display()})"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self.canonical_number:
@@ -343,6 +374,8 @@ class UnmatchedReceipt(models.Model):
         verbose_name = _("unmatched receipt")
         verbose_name_plural = _("unmatched receipts")
         ordering = ["-id"]
+        # After every request it is asked whether a receipt of it came early.
+        indexes = [models.Index(fields=["gateway", "provider_message_id"], name="unmatched_provider_id")]
 
     def __str__(self) -> str:
         return f"{self.provider_message_id} ({self.gateway})"

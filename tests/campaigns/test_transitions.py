@@ -34,8 +34,8 @@ def test_nothing_that_was_taken_can_wait_again():
         assert not TRANSITIONS[status] & {S.QUEUED, S.CLAIMED, S.SENDING, S.UNKNOWN}
 
 
-def test_only_a_claimed_message_can_be_handed_over():
-    assert may_become(S.SENDING) == {S.CLAIMED}
+def test_only_a_message_that_waits_or_is_claimed_can_be_handed_over_and_an_unknown_one_once_more():
+    assert may_become(S.SENDING) == {S.QUEUED, S.CLAIMED, S.UNKNOWN}
 
 
 def test_a_message_that_is_being_handed_over_is_not_suppressed():
