@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from sms_backends import Scope, SmsError, TemporaryError, ThrottledError, gateways
 
 from . import audit
-from .models import GatewayState, User
+from .models import GatewayPrice, GatewayState, User
 from .storable import storable_text
 from .wakeups import wake
 
@@ -34,10 +37,31 @@ def ensure_states() -> list[GatewayState]:
     return list(GatewayState.objects.filter(alias__in=aliases))
 
 
-def closed_gateways() -> set[str]:
+class GatewaysNow(NamedTuple):
+    """Aliases that take no messages now, and aliases that have a spend limit for each day."""
+
+    closed: frozenset[str]
+    limited: frozenset[str]
+
+
+def gateways_now() -> GatewaysNow:
+    """Both in one query. A gateway whose spend limit cannot be kept for want of prices is closed."""
+    limited = Q(daily_spend_limit__isnull=False)
+    without_prices = limited & ~Exists(GatewayPrice.objects.filter(gateway=OuterRef("alias")))
+    closed = Q(paused_at__isnull=False) | Q(held_until__gt=Now()) | Q(spent_until__gt=Now()) | without_prices
+    rows = GatewayState.objects.filter(closed | limited).values_list(
+        "alias", "daily_spend_limit", ExpressionWrapper(closed, output_field=BooleanField())
+    )
+    found = list(rows)
+    return GatewaysNow(
+        frozenset(alias for alias, _limit, is_closed in found if is_closed),
+        frozenset(alias for alias, limit, _closed in found if limit is not None),
+    )
+
+
+def closed_gateways() -> frozenset[str]:
     """Aliases that take no messages now."""
-    closed = Q(paused_at__isnull=False) | Q(held_until__gt=Now())
-    return set(GatewayState.objects.filter(closed).values_list("alias", flat=True))
+    return gateways_now().closed
 
 
 def pause_gateway(alias: str, *, reason: str, text: str, actor: User | None = None) -> None:
@@ -67,9 +91,24 @@ def resume_gateway(alias: str, *, actor: User | None) -> None:
 def set_rate(alias: str, *, per_second: int | None, unit: str, actor: User | None) -> None:
     """Let no more than this through each second, from the next portion on. None: as fast as it goes."""
     with transaction.atomic():
-        GatewayState.objects.get_or_create(alias=alias)
+        before, _is_new = GatewayState.objects.get_or_create(alias=alias)
         GatewayState.objects.filter(alias=alias).update(max_per_second=per_second, rate_unit=unit)
-        audit.record("gateway_rate", actor=actor, subject=alias, details={"per_second": per_second, "unit": unit})
+        changes = {
+            _("at most per second"): (before.max_per_second, per_second),
+            _("counted in"): (before.rate_unit, str(unit)),
+        }
+        audit.record("gateway_rate", actor=actor, subject=alias, changes=changes)
+
+
+def set_daily_limit(alias: str, limit: Decimal | None, *, actor: User | None) -> None:
+    """Spend no more than this through it each day, from the next portion on. None: no limit. Wakes what waited."""
+    with transaction.atomic():
+        before, _is_new = GatewayState.objects.get_or_create(alias=alias)
+        GatewayState.objects.filter(alias=alias).update(daily_spend_limit=limit, spent_until=None)
+        amounts = (before.daily_spend_limit, limit)
+        pair = tuple(None if amount is None else str(amount) for amount in amounts)
+        audit.record("gateway_limit", actor=actor, subject=alias, changes={_("at most each day"): (pair[0], pair[1])})
+        wake("sweep")
 
 
 def hold_gateway(alias: str, error: SmsError) -> None:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from sms_backends import gateways
 
+from .durability import refuse_undurable_database
 from .models import User
 from .safety import is_well_known
 
@@ -25,11 +26,16 @@ class Administrator:
 
 
 def prepare_database() -> None:
-    """Apply all migrations. Idempotent; asks nothing. Raises CommandError when the database does not answer."""
+    """
+    Apply all migrations. Idempotent; asks nothing.
+
+    Raises CommandError when the database does not answer, ImproperlyConfigured when it may forget what it has stored.
+    """
     try:
         call_command("migrate", interactive=False, verbosity=0)
     except OperationalError as error:
         raise CommandError(_("The database cannot be used: %(error)s") % {"error": str(error).strip()}) from error
+    refuse_undurable_database()
 
 
 def create_first_administrator() -> Administrator | None:

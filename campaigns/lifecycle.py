@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -21,7 +22,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from . import audit
+from . import approval, audit, brakes
 from .models import (
     CANCELLABLE,
     EDITABLE,
@@ -36,6 +37,8 @@ from .models import (
     User,
 )
 from .preflight import group_ids, launch_problems
+from .prices import limit_problems
+from .smart_groups import smart_conditions
 from .wakeups import wake
 
 #: How many sending tasks a campaign is woken with; each queues itself again while there is work.
@@ -56,6 +59,10 @@ class LaunchRefused(LifecycleError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__(" ".join(problems))
         self.problems = problems
+
+
+class NotYetAllowed(LifecycleError):
+    """So large a campaign needs the number typed, or the approval of a second person, as the installation has it."""
 
 
 def allowed_actions(campaign: Campaign) -> set[str]:
@@ -103,19 +110,31 @@ def _refuse_problems(campaign: Campaign) -> Campaign:
     return fresh
 
 
-def launch(campaign: Campaign, *, actor: User | None) -> bool:
+def _refuse_unapproved(
+    locked: Campaign, size: approval.Size | None, starts_at: datetime | None, typed: str | None
+) -> None:
+    """Only inside the transaction that starts or schedules it."""
+    if obstacle := approval.obstacle(locked, size, starts_at, typed):
+        raise NotYetAllowed(obstacle)
+
+
+def launch(campaign: Campaign, *, actor: User | None, typed: str | None = None) -> bool:
     """
     Send now. True when this call started it, False when it had been started before (a double click, two operators).
 
-    Copies the text, groups, sender and gateway; the rows are then written by `sending.freeze`. Raises LaunchRefused.
+    Copies the text, groups, conditions, sender and gateway; the rows are then written by `sending.freeze`. `typed` is
+    the number of people as somebody typed it. Raises LaunchRefused, and NotYetAllowed for want of that or of an
+    approval.
     """
     checked = _refuse_problems(campaign)
+    size = approval.measured(checked) if checked.status in EDITABLE else None
     with transaction.atomic():
         locked = _check_and_lock(checked)
         if locked.status == CampaignStatus.CANCELLED:
             raise LifecycleError(_("The campaign is cancelled; it cannot be sent."))
         if locked.status not in EDITABLE:
             return False
+        _refuse_unapproved(locked, size, None, typed)
         _start(locked, actor)
         audit.record("launch", actor=actor, campaign=locked, subject=locked.name)
     campaign.refresh_from_db()
@@ -127,11 +146,13 @@ def _start(locked: Campaign, actor: User | None) -> None:
     last = Contact.objects.order_by("-pk").values_list("pk", flat=True).first()
     locked.launch = {
         "body": locked.body,
+        "texts": locked.texts,
         "kind": locked.kind,
         "gateway": locked.gateway,
         "sender_id": locked.sender_id,
         "include_groups": include,
         "exclude_groups": exclude,
+        "smart_groups": smart_conditions([*include, *exclude]).stored(),
         "last_contact_id": last or 0,
     }
     locked.launch_token = secrets.token_hex(16)
@@ -145,16 +166,18 @@ def _start(locked: Campaign, actor: User | None) -> None:
     wake("freeze_campaign", locked.pk)
 
 
-def schedule(campaign: Campaign, at: datetime, *, actor: User | None) -> None:
-    """Send at a later time. Raises LifecycleError for a time in the past, LaunchRefused as `launch()`."""
+def schedule(campaign: Campaign, at: datetime, *, actor: User | None, typed: str | None = None) -> None:
+    """Send at a later time. Raises LifecycleError for a time in the past, otherwise as `launch()`."""
     if at <= timezone.now():
         raise LifecycleError(_("This time has passed. Choose a later one, or send now."))
     checked = _refuse_problems(campaign)
     if checked.ends_at is not None and at >= checked.ends_at:
         raise LifecycleError(_("It would start after its own end. Choose an earlier time, or a later end."))
+    size = approval.measured(checked) if checked.status in EDITABLE else None
     with transaction.atomic():
         locked = _check_and_lock(checked)
         _require(locked, EDITABLE, _("The campaign is %(status)s; it cannot be scheduled any more."))
+        _refuse_unapproved(locked, size, at, typed)
         locked.status, locked.scheduled_at, locked.launched_by = CampaignStatus.SCHEDULED, at, actor
         locked.save()
         audit.record("schedule", actor=actor, campaign=locked, subject=locked.name, details={"at": at.isoformat()})
@@ -182,7 +205,8 @@ def start_due(campaign: Campaign) -> None:
 
     Does nothing if an operator has changed his mind meanwhile: unscheduled it, or chosen a later time.
     """
-    problems = launch_problems(campaign, *group_ids(campaign))
+    problems = launch_problems(campaign, *group_ids(campaign)) + _scheduler_problems(campaign)
+    size = None if problems else approval.measured(campaign)
     with transaction.atomic():
         locked = _locked(campaign)
         at = locked.scheduled_at
@@ -196,8 +220,19 @@ def start_due(campaign: Campaign) -> None:
         if problems:
             _pause(locked, actor=None, reason=" ".join(problems), by_engine=True)
             return
+        if obstacle := approval.obstacle(locked, size, at, approval.TYPED_BEFORE):
+            _pause(locked, actor=None, reason=obstacle, by_engine=True)
+            return
         _start(locked, None)
         audit.record("launch", campaign=locked, subject=locked.name)
+
+
+def _scheduler_problems(campaign: Campaign) -> list[str]:
+    """Why nobody answers for the start any more: whoever scheduled it has lost the permission since."""
+    user = campaign.launched_by
+    if user is None or user.has_perm("campaigns.launch_campaign"):
+        return []
+    return [_("%(user)s, who scheduled it, may not send campaigns any more.") % {"user": user}]
 
 
 def _do_not_start(locked: Campaign, at: datetime) -> None:
@@ -231,15 +266,19 @@ def _pause(locked: Campaign, *, actor: User | None, reason: str, by_engine: bool
 def resume(campaign: Campaign, *, actor: User | None) -> None:
     """Go on from where it was paused."""
     checked = _refuse_problems(campaign)
+    size = None if checked.launch_token else approval.measured(checked)
     with transaction.atomic():
         locked = _locked(checked)
         _require(locked, frozenset({CampaignStatus.PAUSED}), _("The campaign is %(status)s; it is not paused."))
+        if not locked.launch_token:
+            _refuse_unapproved(locked, size, locked.scheduled_at, approval.TYPED_BEFORE)
         audit.record("resume", actor=actor, campaign=locked, subject=locked.name)
         if not locked.launch_token:
             _start(locked, actor)
         else:
             locked.status = CampaignStatus.SENDING if locked.frozen_at else CampaignStatus.FREEZING
             locked.pause_reason, locked.paused_by_engine = "", False
+            locked.brake_base, locked.brakes_passed = brakes.base_when_resumed(locked), []
             locked.save()
             wake_campaign(locked)
     campaign.refresh_from_db()
@@ -292,6 +331,7 @@ def cancel_waiting(campaign: Campaign) -> int:
 def finish_freezing(locked: Campaign) -> None:
     """All rows are written: sending may begin. Called by `sending.freeze` with the campaign's row locked."""
     locked.status, locked.frozen_at = CampaignStatus.SENDING, timezone.now()
+    locked.canary_last_id = brakes.canary_boundary(locked)
     locked.save()
     wake_campaign(locked)
 
@@ -315,6 +355,7 @@ def complete_if_done(campaign_id: int) -> bool:
         if locked is None or pending.exists() or settling.exists():
             return False
         locked.status, locked.ended_at = CampaignStatus.COMPLETED, timezone.now()
+        locked.canary_last_id = None  # whoever is sent it again later need not wait for the first portion
         locked.save()
         audit.record("completed", campaign=locked, subject=locked.name)
     return True
@@ -339,25 +380,21 @@ def run_again(locked: Campaign) -> None:
     wake_campaign(locked)
 
 
-def duplicate(campaign: Campaign, *, actor: User | None) -> Campaign:
-    """A new draft with the same text, groups, gateway and window."""
+def set_spend_limit(campaign: Campaign, limit: Decimal | None, *, actor: User | None) -> None:
+    """
+    Let a campaign that was launched cost no more than this altogether, from the next portion on. None: no limit.
+
+    A campaign that was paused at its limit waits until it is resumed. Raises LifecycleError.
+    """
     with transaction.atomic():
-        copy = Campaign.objects.create(
-            name=(_("Copy of %(name)s") % {"name": campaign.name})[:150],
-            body=campaign.body,
-            kind=campaign.kind,
-            gateway=campaign.gateway,
-            sender_id=campaign.sender_id,
-            window_start=campaign.window_start,
-            window_end=campaign.window_end,
-            window_days=campaign.window_days,
-            skip_holidays=campaign.skip_holidays,
-            late_start=campaign.late_start,
-            max_per_second=campaign.max_per_second,
-            rate_unit=campaign.rate_unit,
-            created_by=actor,
-        )
-        copy.include_groups.set(campaign.include_groups.all())
-        copy.exclude_groups.set(campaign.exclude_groups.all())
-        audit.record("duplicate", actor=actor, campaign=copy, subject=copy.name, details={"of": campaign.pk})
-    return copy
+        locked = _locked(campaign)
+        if locked.has_ended:
+            raise LifecycleError(_("The campaign is %(status)s.") % {"status": locked.get_status_display()})
+        before, locked.spend_limit = locked.spend_limit, limit
+        if limit is not None and (problems := limit_problems(locked)):
+            raise LifecycleError(" ".join(problems))
+        locked.save()
+        pair = tuple(None if amount is None else str(amount) for amount in (before, limit))
+        changes = {_("spend limit"): (pair[0], pair[1])}
+        audit.record("spend_limit", actor=actor, campaign=locked, subject=locked.name, changes=changes)
+    campaign.refresh_from_db()

@@ -3,199 +3,150 @@ A provider's later word -> the message's state.
 
 Receipts come early, late, twice and out of order. Each is matched against every attempt of a message, by (gateway,
 provider's id or our reference, number), kept as an event, and moves a state only up its rank. One that fits no message
-yet is kept and tried again.
+yet is kept and tried again. All receipts of a request are one transaction.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypeVar
 
-from django.db import transaction
-from django.db.models import Q
+from django.db import InterfaceError, OperationalError
+from django.db.models import F
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
-from sms_backends import DeliveryReceipt, DeliveryStatus, Reason
-from sms_backends.phone_numbers import canonical
+from sms_backends import DeliveryReceipt
 
-from .gateway_control import pause_gateway
-from .models import (
-    Attempt,
-    EventKind,
-    MessageEvent,
-    MessageStatus,
-    SentMessage,
-    UnmatchedReceipt,
-    may_become,
-)
-from .sending.record import note_sent_twice
-from .storable import storable_json, storable_text
+from .lone_receipt import apply_lone
+from .models import UnmatchedReceipt
+from .receipt_effects import apply_with_care
+from .receipt_payload import as_payload, from_payload
+from .sending.compiled import Among, Mark, Statement, compiled, listed
+from .storable import storable_text
 
-#: What a provider's word makes of a message. An unmapped one changes nothing.
-MEANING = {
-    DeliveryStatus.ACCEPTED: MessageStatus.SENT,
-    DeliveryStatus.DELIVERED: MessageStatus.DELIVERED,
-    DeliveryStatus.UNDELIVERED: MessageStatus.UNDELIVERED,
-    DeliveryStatus.EXPIRED: MessageStatus.EXPIRED,
-    DeliveryStatus.REJECTED: MessageStatus.REJECTED,
-}
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: How many receipts share a transaction, and its statements.
+SET_SIZE = 200
 #: When a receipt that fits no message is tried again, in seconds after the last time; then it is only kept.
 RETRY_SECONDS = (10, 60, 300, 1800, 7200, 43200)
 
 
 def receive(gateway: str, receipts: Sequence[DeliveryReceipt]) -> int:
-    """Apply receipts of a gateway, keep those that fit no message. Returns how many found theirs. Safe to repeat."""
-    matched = 0
-    for receipt in receipts:
-        if apply(gateway, receipt):
-            matched += 1
-        else:
-            _keep(gateway, receipt)
-    return matched
+    """
+    Apply receipts of a gateway, keep those that fit no message. Returns how many found theirs. Safe to repeat.
+
+    One that cannot be stored does not keep the others from it; its error is raised when they are done.
+    """
+    errors: list[Exception] = []
+
+    def take(some: Sequence[DeliveryReceipt]) -> int:
+        matched = apply_all(gateway, some)
+        if not all(matched):
+            _keep(gateway, [receipt for receipt, fits in zip(some, matched, strict=True) if not fits])
+        return sum(matched)
+
+    found = _in_sets(receipts, take, lambda _receipt, error: errors.append(error))
+    if errors:
+        raise errors[0]
+    return found
 
 
 def apply(gateway: str, receipt: DeliveryReceipt) -> bool:
     """Apply one receipt to its message, in one transaction. False when there is no such message yet."""
-    with transaction.atomic():
-        attempt = _attempt_of(gateway, receipt)
-        if attempt is None:
-            return False
-        message = SentMessage.objects.select_for_update().get(pk=attempt.message_id)
-        if _keep_event(message, receipt):
-            _move(message, attempt, receipt)
-            if receipt.account_level:
-                reason = str(receipt.reason or Reason.UNKNOWN)
-                pause_gateway(gateway, reason=reason, text=receipt.provider_text or receipt.provider_status)
-    return True
+    return apply_all(gateway, [receipt])[0]
 
 
-def _attempt_of(gateway: str, receipt: DeliveryReceipt) -> Attempt | None:
-    """The attempt that this receipt speaks of: several recipients may share one id, so the number decides."""
-    ids = [storable_text(known, 100) for known in (receipt.provider_message_id, receipt.reference) if known]
-    if not ids:
-        return None
-    number = canonical_of(receipt.phone_number)
-    return (
-        Attempt.objects.filter(Q(provider_message_id__in=ids) | Q(reference__in=ids), gateway=gateway)
-        .filter(message__canonical_number=number)
-        .order_by("-pk")
-        .first()
-    )
+def apply_all(gateway: str, receipts: Sequence[DeliveryReceipt]) -> list[bool]:
+    """Apply receipts of a gateway to their messages. False for each whose message is not there yet."""
+    if len(receipts) == 1 and apply_lone(gateway, receipts[0]):
+        return [True]
+    return apply_with_care(gateway, receipts)
 
 
-def canonical_of(phone_number: str) -> str:
-    """Providers write numbers with or without the plus."""
-    digits = "".join(character for character in phone_number if character.isdigit())
-    return canonical(f"+{digits}")
+def _in_sets(
+    everything: Sequence[T], work: Callable[[Sequence[T]], int], give_up: Callable[[T, Exception], None]
+) -> int:
+    """
+    Do `work` set by set, and one by one where a set fails; `give_up` gets what fails alone. Returns the sum of results.
+
+    A database that is away is no receipt's fault: that error is raised at once.
+    """
+    done = 0
+    for start in range(0, len(everything), SET_SIZE):
+        some = everything[start : start + SET_SIZE]
+        try:
+            done += work(some)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            if len(some) == 1:
+                give_up(some[0], error)
+            else:
+                done += sum(_in_sets([one], work, give_up) for one in some)
+    return done
 
 
-def _keep_event(message: SentMessage, receipt: DeliveryReceipt) -> bool:
-    """Store the receipt with its message. False when this very receipt is there already."""
-    _event, created = MessageEvent.objects.get_or_create(
-        message=message,
-        fingerprint=_fingerprint(receipt),
-        defaults={"kind": EventKind.RECEIPT, "at": receipt.at or timezone.now(), "payload": as_payload(receipt)},
-    )
-    return created
-
-
-def _fingerprint(receipt: DeliveryReceipt) -> str:
-    facts = (
-        receipt.provider_message_id,
-        receipt.status,
-        receipt.provider_status,
-        receipt.provider_code,
-        receipt.at.isoformat() if receipt.at else "",
-    )
-    return hashlib.sha256(storable_text("\x1f".join(map(str, facts))).encode()).hexdigest()
-
-
-def _move(message: SentMessage, attempt: Attempt, receipt: DeliveryReceipt) -> None:
-    target = MEANING.get(receipt.status)
-    if target is None:
-        return
-    if target != MessageStatus.REJECTED:
-        note_sent_twice(message, attempt)
-    negative = target not in {MessageStatus.SENT, MessageStatus.DELIVERED}
-    offered_again = message.reference != attempt.reference
-    if message.status not in may_become(target) or (negative and offered_again):
-        # A later attempt decides whether the text arrives. What happened to an earlier one is kept as an event.
-        message.save(update_fields=["sent_twice"])
-        return
-    message.status = target
-    message.status_at = timezone.now()
-    message.sent_at = message.sent_at or receipt.at or timezone.now()
-    message.provider_message_id = message.provider_message_id or storable_text(receipt.provider_message_id, 100)
-    message.claim_token, message.lease_expires_at, message.not_before = "", None, None
-    message.reason = str(receipt.reason or Reason.UNKNOWN) if negative else ""
-    message.reason_text = storable_text(receipt.provider_text or receipt.provider_status) if negative else ""
-    if target != MessageStatus.SENT:
-        message.next_poll_at, message.receipt_overdue = None, False
-    message.save()
-
-
-def as_payload(receipt: DeliveryReceipt) -> dict[str, Any]:
-    """A receipt as it is stored."""
-    payload = {
-        "provider_message_id": receipt.provider_message_id,
-        "phone_number": receipt.phone_number,
-        "status": str(receipt.status),
-        "provider_status": receipt.provider_status,
-        "reason": str(receipt.reason) if receipt.reason else "",
-        "provider_code": receipt.provider_code,
-        "provider_text": receipt.provider_text,
-        "reference": receipt.reference,
-        "at": receipt.at.isoformat() if receipt.at else None,
-        "account_level": receipt.account_level,
-        "raw": receipt.raw,
-    }
-    return {name: storable_json(value) for name, value in payload.items()}
-
-
-def from_payload(payload: dict[str, Any]) -> DeliveryReceipt:
-    """The receipt that `as_payload()` stored."""
-    at = parse_datetime(payload["at"]) if payload["at"] else None
-    return DeliveryReceipt(
-        **{
-            **payload,
-            "status": DeliveryStatus(payload["status"]),
-            "reason": Reason(payload["reason"]) if payload["reason"] else None,
-            "at": at,
-        }
-    )
-
-
-def _keep(gateway: str, receipt: DeliveryReceipt) -> None:
-    UnmatchedReceipt.objects.create(
-        gateway=gateway,
-        provider_message_id=storable_text(receipt.provider_message_id, 100),
-        phone_number=storable_text(receipt.phone_number, 32),
-        payload=as_payload(receipt),
-        next_try_at=timezone.now() + timedelta(seconds=RETRY_SECONDS[0]),
+def _keep(gateway: str, receipts: Sequence[DeliveryReceipt]) -> None:
+    UnmatchedReceipt.objects.bulk_create(
+        UnmatchedReceipt(
+            gateway=gateway,
+            provider_message_id=storable_text(receipt.provider_message_id, 100),
+            phone_number=storable_text(receipt.phone_number, 32),
+            payload=as_payload(receipt),
+            next_try_at=timezone.now() + timedelta(seconds=RETRY_SECONDS[0]),
+        )
+        for receipt in receipts
     )
 
 
 def match_early_receipts(gateway: str, provider_ids: Iterable[str]) -> int:
     """Receipts that came before the answer to their request was recorded find their messages now."""
-    early = UnmatchedReceipt.objects.filter(gateway=gateway, provider_message_id__in=list(provider_ids))
-    return sum(_try_again(unmatched) for unmatched in early)
+    ids = listed(storable_text(known, 100) for known in provider_ids)  # as they were kept
+    found = [pk for (pk,) in compiled(_early).run(gateway=gateway, ids=ids)]
+    return _try_again(list(UnmatchedReceipt.objects.filter(pk__in=found).order_by("pk"))) if found else 0
+
+
+def _early() -> Statement:
+    early = UnmatchedReceipt.objects.filter(Among("ids", "provider_message_id"), gateway=Mark("gateway"))
+    return Statement.select(early.values_list("pk"))
 
 
 def match_due_receipts(now: datetime) -> int:
     """Try again the kept receipts whose time has come, the longest waiting first."""
     due = UnmatchedReceipt.objects.filter(next_try_at__lte=now).order_by("next_try_at", "pk")[:1000]
-    return sum(_try_again(unmatched) for unmatched in due)
+    by_gateway: dict[str, list[UnmatchedReceipt]] = {}
+    for unmatched in due:
+        by_gateway.setdefault(unmatched.gateway, []).append(unmatched)
+    return sum(_try_again(waiting) for waiting in by_gateway.values())
 
 
-def _try_again(unmatched: UnmatchedReceipt) -> bool:
-    if apply(unmatched.gateway, from_payload(unmatched.payload)):
-        unmatched.delete()
-        return True
-    unmatched.try_count += 1
-    last = unmatched.try_count >= len(RETRY_SECONDS)
-    unmatched.next_try_at = None if last else timezone.now() + timedelta(seconds=RETRY_SECONDS[unmatched.try_count])
-    unmatched.save(update_fields=["try_count", "next_try_at"])
-    return False
+def _try_again(waiting: Sequence[UnmatchedReceipt]) -> int:
+    """Kept receipts of one gateway. Returns how many found their message."""
+
+    def apply_or_postpone(some: Sequence[UnmatchedReceipt]) -> int:
+        matched = apply_all(some[0].gateway, [from_payload(unmatched.payload) for unmatched in some])
+        done = [unmatched.pk for unmatched, fits in zip(some, matched, strict=True) if fits]
+        UnmatchedReceipt.objects.filter(pk__in=done).delete()
+        _postpone([unmatched for unmatched, fits in zip(some, matched, strict=True) if not fits])
+        return len(done)
+
+    def give_up(unmatched: UnmatchedReceipt, error: Exception) -> None:
+        logger.error("The kept receipt %s cannot be applied.", unmatched.pk, exc_info=error)
+        _postpone([unmatched])
+
+    return _in_sets(waiting, apply_or_postpone, give_up)
+
+
+def _postpone(waiting: Sequence[UnmatchedReceipt]) -> None:
+    """To be tried again ever later; after the last time it is only kept."""
+    for tries in {unmatched.try_count for unmatched in waiting}:
+        alike = [unmatched.pk for unmatched in waiting if unmatched.try_count == tries]
+        last = tries + 1 >= len(RETRY_SECONDS)
+        UnmatchedReceipt.objects.filter(pk__in=alike).update(
+            try_count=F("try_count") + 1,
+            next_try_at=None if last else timezone.now() + timedelta(seconds=RETRY_SECONDS[tries + 1]),
+        )

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Count
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from sms_backends import BaseSmsBackend, gateways, get_sms_backend
 
 from .models import (
     PENDING,
+    RESERVED,
     Campaign,
     FailureReason,
+    Figure,
     GatewayState,
     Heartbeat,
+    InboundMessage,
+    Meaning,
     MessageStatus,
-    SentMessage,
     SuppressionReason,
 )
 
@@ -40,11 +44,17 @@ class ReasonCount:
 
 @dataclass(slots=True)
 class Figures:
-    """A campaign in numbers: `audience` = the sum of `messages` (all states, zeros included)."""
+    """
+    A campaign in numbers: `audience` = the sum of `messages` (all states, zeros included).
+
+    `price` is what has been spent or is reserved as far as prices are known, `unpriced_segments` what it leaves out.
+    """
 
     audience: int = 0
     messages: dict[str, int] = field(default_factory=lambda: dict.fromkeys(map(str, MessageStatus.values), 0))
     reasons: list[ReasonCount] = field(default_factory=list)
+    price: Decimal = Decimal(0)
+    unpriced_segments: int = 0
 
     @property
     def suppressed(self) -> dict[str, int]:
@@ -88,17 +98,29 @@ def many_campaign_figures(ids: Iterable[int]) -> dict[int, Figures]:
     wanted = list(ids)
     found = {pk: Figures() for pk in wanted}
     counted = (
-        SentMessage.objects.filter(campaign__in=wanted)
+        Figure.objects.filter(campaign__in=wanted)
         .order_by("campaign", "status", "reason")
         .values_list("campaign", "campaign__audience", "status", "reason")
-        .annotate(n=Count("pk"))
+        .annotate(n=Sum("messages"), price=Sum("price"), unpriced=Sum("unpriced_segments"))
     )
-    for pk, people, status, reason, n in counted:
+    for pk, people, status, reason, n, price, unpriced in counted:
         found[pk].audience = people
+        if not n:
+            continue
         found[pk].messages[status] += n
+        if status in RESERVED:
+            found[pk].price += price
+            found[pk].unpriced_segments += unpriced
         if reason:
             found[pk].reasons.append(ReasonCount(status, reason, reason_label(reason), n))
     return found
+
+
+def answers_to(campaign: Campaign) -> tuple[int, int]:
+    """How many messages answer this campaign, and how many of them are opt-outs. One query, of one index alone."""
+    found = InboundMessage.objects.filter(campaign=campaign).order_by()
+    counted = found.aggregate(replies=Count("pk"), opt_outs=Count("pk", filter=Q(meaning=Meaning.STOP)))
+    return counted["replies"], counted["opt_outs"]
 
 
 def last_beat(name: str = WORKER_BEAT) -> datetime | None:
@@ -122,6 +144,12 @@ class GatewayCard:
     pretends: bool
     state: GatewayState | None
     problem: str
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the spend limit for the day is reached."""
+        until = self.state.spent_until if self.state else None
+        return until is not None and until > timezone.now()
 
 
 def gateway_cards() -> list[GatewayCard]:

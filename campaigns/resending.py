@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterable
+from decimal import ROUND_FLOOR, Decimal
 
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
@@ -20,13 +21,13 @@ from sms_backends.guard import refusals
 
 from . import audit
 from .audience import opted_out_numbers, suppression_reason
+from .brakes import BRAKES
+from .consent import Rule, held_numbers, rule_for, without_consent
 from .lifecycle import LaunchRefused, LifecycleError
 from .models import (
     ENDED,
     Campaign,
-    CampaignKind,
     CampaignStatus,
-    Consent,
     EventKind,
     MessageStatus,
     Purpose,
@@ -35,8 +36,10 @@ from .models import (
     User,
 )
 from .preflight import gateway_problems
+from .prices import CENT, limit_problems, price_table
 from .sending.bulk_update import bulk_update
 from .sending.doubt import settle_time
+from .spent import spent_by_campaign
 from .wakeups import wake
 
 #: What an operator can have sent again, in the order of the form.
@@ -45,9 +48,12 @@ RESENDABLE = (MessageStatus.FAILED, MessageStatus.UNDELIVERED, MessageStatus.UNK
 REACHED = frozenset({MessageStatus.SENT, MessageStatus.DELIVERED})
 #: How often the same text can be sent again in children of children; each is a look back at every hand-over.
 GENERATIONS = 3
-#: Not the groups: who gets it stands in the parent's rows. Not the end: it has passed, or will too soon.
+#: Not the groups: who gets it stands in the parent's rows. Not the end: it has passed, or will too soon. Not the first
+#: portion: the text has been tried. The brakes hold for whatever is sent.
 _COPIED_TO_CHILD = (
     "body",
+    "texts",
+    "template",
     "kind",
     "gateway",
     "sender_id",
@@ -57,6 +63,7 @@ _COPIED_TO_CHILD = (
     "skip_holidays",
     "max_per_second",
     "rate_unit",
+    *BRAKES,
 )
 _COPIED_TO_ROW = (
     "phone_number",
@@ -111,7 +118,7 @@ def make_child(campaign: Campaign, statuses: Collection[str], *, actor: User | N
     Returns the child, whose rows `sending.freeze` writes. Raises LifecycleError when there is nobody, and LaunchRefused
     when the gateway cannot be used.
     """
-    if problems := gateway_problems(campaign):
+    if problems := gateway_problems(campaign) + limit_problems(campaign):
         raise LaunchRefused(problems)
     with transaction.atomic():
         locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
@@ -132,7 +139,8 @@ def make_child(campaign: Campaign, statuses: Collection[str], *, actor: User | N
 
 
 def _create_child(locked: Campaign, statuses: Collection[str], actor: User | None) -> Campaign:
-    last = SentMessage.objects.filter(campaign=locked).order_by("-pk").values_list("pk", flat=True).first()
+    # Of whatever campaign: it has ended, so that all of its rows have lower ids.
+    last = SentMessage.objects.order_by("-pk").values_list("pk", flat=True).first()
     return Campaign.objects.create(
         name=(_("%(name)s, again") % {"name": locked.name})[:150],
         parent=locked,
@@ -142,8 +150,21 @@ def _create_child(locked: Campaign, statuses: Collection[str], actor: User | Non
         launched_by=actor,
         created_by=actor,
         status=CampaignStatus.FREEZING,
+        spend_limit=left_of_limit(locked),
         **{name: getattr(locked, name) for name in _COPIED_TO_CHILD},
     )
+
+
+def left_of_limit(campaign: Campaign) -> Decimal | None:
+    """
+    What a campaign has not spent of its limit: with its child it may cost no more than was agreed to.
+
+    Where that is too little the child pauses, and somebody raises its limit.
+    """
+    if campaign.spend_limit is None:
+        return None
+    spent = spent_by_campaign(campaign, price_table(campaign.launch["gateway"]))
+    return max(campaign.spend_limit - spent.total, Decimal(0)).quantize(CENT, ROUND_FLOOR)
 
 
 def generation_of(campaign: Campaign) -> int:
@@ -191,6 +212,7 @@ def copy_chunk(child: Campaign, *, limit: int) -> bool:
 def _rows(child: Campaign, parents: Iterable[SentMessage]) -> list[SentMessage]:
     parents = list(parents)
     reasons = _left_out(child, parents)
+    prices = price_table(child.launch["gateway"])
     now = timezone.now()
     return [
         SentMessage(
@@ -200,6 +222,7 @@ def _rows(child: Campaign, parents: Iterable[SentMessage]) -> list[SentMessage]:
             reason=reasons.get(parent.pk, ("", ""))[0],
             reason_text=reasons.get(parent.pk, ("", ""))[1],
             excluded=parent.pk in reasons,
+            price=None if parent.pk in reasons else prices.price(parent.phone_number, parent.segment_count),
             created_by_id=child.launched_by_id,
             created_at=now,
             status_at=now,
@@ -213,19 +236,21 @@ def _left_out(child: Campaign, parents: list[SentMessage]) -> dict[int, tuple[st
     """Why somebody must not be written to any more, by the parent's row: reason, and in words."""
     opted_out = opted_out_numbers({row.canonical_number for row in parents})
     refused = refusals({row.phone_number for row in parents})
-    withdrawn: set[int] = set()
-    if child.launch["kind"] == CampaignKind.MARKETING:
-        withdrawn = set(
-            SentMessage.objects.filter(
-                pk__in=[row.pk for row in parents], contact__consent=Consent.WITHDRAWN
-            ).values_list("pk", flat=True)
-        )
+    rule = rule_for(child.launch["kind"])
+    without: set[int] = set()
+    held: set[str] = set()
+    if rule != Rule.NOTHING:
+        lacking = SentMessage.objects.filter(without_consent(rule), pk__in=[row.pk for row in parents])
+        without = set(lacking.values_list("pk", flat=True))
+        held = held_numbers({row.canonical_number for row in parents})
     found: dict[int, tuple[str, str]] = {}
     for row in parents:
         if row.canonical_number in opted_out:
             found[row.pk] = (SuppressionReason.OPTED_OUT, "")
-        elif row.pk in withdrawn:
+        elif row.pk in without:
             found[row.pk] = (SuppressionReason.NO_CONSENT, "")
+        elif row.canonical_number in held:
+            found[row.pk] = (SuppressionReason.UNDER_REVIEW, "")
         elif row.phone_number in refused:
             refusal = refused[row.phone_number]
             found[row.pk] = (suppression_reason(refusal), str(refusal))

@@ -11,9 +11,12 @@ from sms_backends.segments import segment
 
 from . import audit
 from .audience import audience, opted_out_numbers, suppression_reason
-from .composing import Template, contact_values
+from .composing import contact_values
+from .languages import Translations, wording
 from .models import Campaign, Contact, MessageStatus, Purpose, SentMessage, SuppressionReason, User
 from .preflight import group_ids
+from .prices import price_table
+from .unsubscribing import UNSUBSCRIBE_LINK, unsubscribe_link
 from .wakeups import wake
 
 
@@ -31,7 +34,7 @@ def queue_single(
     Write the row and wake a worker. `phone_number` is E.164.
 
     The same `nonce` (of a form) gives the same row and False: pressing twice sends once. Somebody who opted out gets a
-    suppressed row.
+    suppressed row, but for the confirmation of just that.
     """
     message = _row(phone_number, text, purpose, gateway, sender_id)
     message.nonce, message.created_by = nonce, actor
@@ -51,7 +54,7 @@ def queue_single(
 def _row(phone_number: str, text: str, purpose: Purpose, gateway: str, sender_id: str) -> SentMessage:
     segmentation = segment(text)
     number = parse(phone_number, None)
-    reason, words = _why_not(phone_number)
+    reason, words = _why_not(phone_number, purpose)
     return SentMessage(
         purpose=purpose,
         contact=Contact.objects.filter(phone_number=phone_number).first(),
@@ -67,12 +70,13 @@ def _row(phone_number: str, text: str, purpose: Purpose, gateway: str, sender_id
         reason_text=words,
         gateway=gateway,
         sender_id=sender_id,
+        price=None if reason else price_table(gateway).price(phone_number, segmentation.segments),
         status_at=timezone.now(),
     )
 
 
-def _why_not(phone_number: str) -> tuple[str, str]:
-    if opted_out_numbers([canonical(phone_number)]):
+def _why_not(phone_number: str, purpose: Purpose) -> tuple[str, str]:
+    if purpose != Purpose.CONFIRMATION and opted_out_numbers([canonical(phone_number)]):
         return SuppressionReason.OPTED_OUT, ""
     refused = refusals([phone_number]).get(phone_number)
     return (suppression_reason(refused), str(refused)) if refused else ("", "")
@@ -86,7 +90,7 @@ def send_test(campaign: Campaign, phone_number: str, *, actor: User | None, nonc
     """
     message, _created = queue_single(
         phone_number,
-        sample_text(campaign),
+        sample_text(campaign, phone_number),
         purpose=Purpose.TEST,
         actor=actor,
         nonce=nonce,
@@ -96,12 +100,18 @@ def send_test(campaign: Campaign, phone_number: str, *, actor: User | None, nonc
     return message
 
 
-def sample_text(campaign: Campaign) -> str:
-    """The text as the first of the audience who has every value would get it; names of fields where nobody does."""
-    template = Template(campaign.body)
+def sample_text(campaign: Campaign, phone_number: str) -> str:
+    """
+    The text as the first of the audience who has every value would get it; names of fields where nobody does.
+
+    A link to opt out is that of the number it goes to: whoever tries it out must not opt out somebody else.
+    """
+    own = {UNSUBSCRIBE_LINK: unsubscribe_link(phone_number)}
+    said = wording(campaign.body, campaign.texts)
     contacts = audience(*group_ids(campaign))[:100]
     for contact in contacts:
-        rendered = template.render(contact_values(contact))
+        rendered = said.in_language(contact.language).render(contact_values(contact) | own)
         if not rendered.missing:
             return rendered.text
-    return template.render({p.name: p.name for p in template.placeholders if p.default is None}).text
+    template = said.main if isinstance(said, Translations) else said
+    return template.render({p.name: p.name for p in template.placeholders if p.default is None} | own).text

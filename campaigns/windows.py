@@ -54,11 +54,17 @@ class Window:
         where = zone_named(zone)
         day = after.astimezone(where).date()
         for offset in range(HORIZON.days):
-            opens, closes = self._opening_on(day + offset * _DAY)
-            moment = _first_instant(opens, where)
-            if opens < closes and moment > after and self._is_day(opens.date(), country):
-                return moment
+            moments = [*self._starts_on(day + offset * _DAY, where, country), *_set_back_on(day + offset * _DAY, where)]
+            if found := [moment for moment in moments if moment > after and self.is_open(moment, zone, country)]:
+                return min(found)
         return None
+
+    def _starts_on(self, day: date, where: tzinfo, country: str) -> list[datetime]:
+        """When clocks there show the start of this day's window: twice when they are set back over it."""
+        opens, _closes = self._opening_on(day)
+        if not self._is_day(opens.date(), country):
+            return []
+        return [_first_instant(opens, where), opens.replace(tzinfo=where, fold=1).astimezone(UTC)]
 
     def _opening_on(self, day: date) -> tuple[datetime, datetime]:
         """When the window that belongs to this day opens and closes, by the wall clock."""
@@ -139,3 +145,16 @@ def _first_instant(wall: datetime, zone: tzinfo) -> datetime:
     while (moment - _MINUTE).astimezone(zone).replace(tzinfo=None) >= wall:
         moment -= _MINUTE
     return moment
+
+
+def _set_back_on(day: date, zone: tzinfo) -> list[datetime]:
+    """The moment of this day at which clocks there are set back, if they are: perhaps into a window that had closed."""
+    before = datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
+    after = datetime.combine(day + _DAY, time.min, tzinfo=zone).astimezone(UTC)
+    offset = after.astimezone(zone).utcoffset()
+    if before.astimezone(zone).utcoffset() <= offset:  # type: ignore[operator]  # aware, so both are known
+        return []
+    while after - before > _MINUTE:
+        middle = before + (after - before) // (2 * _MINUTE) * _MINUTE
+        before, after = (before, middle) if middle.astimezone(zone).utcoffset() == offset else (middle, after)
+    return [after]

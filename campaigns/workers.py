@@ -18,12 +18,13 @@ from multiprocessing.process import BaseProcess
 from typing import NoReturn
 
 from django.db import Error as DatabaseError
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.utils import timezone
 from django_q import cluster as django_q_cluster
 
-from .reports import BEAT_LIMIT, workers_alive
+from .durability import refuse_undurable_database
+from .identity import check_identity
+from .reports import BEAT_LIMIT, last_beat
 from .wakeups import wake
 
 logger = logging.getLogger(__name__)
@@ -37,11 +38,17 @@ def run_cluster() -> None:
     """
     Run a worker cluster in the foreground until SIGTERM or SIGINT, then finish the tasks that were begun.
 
+    Before anything can be claimed it looks whether this is still the database that was sent from last. Raises
+    ImproperlyConfigured when the database may forget what it has stored.
+
     Returns after an orderly stop. After a death or a freeze inside the cluster it does not return: the process group
     is killed.
     """
     _lead_own_process_group()
     keep_no_queries()
+    refuse_undurable_database()
+    check_identity()
+    connection.close()  # the processes of the cluster are forks of this one
     django_q_cluster.Sentinel = FailFastSentinel
     cluster = django_q_cluster.Cluster()
     cluster.start()
@@ -72,25 +79,34 @@ class FailFastSentinel(django_q_cluster.Sentinel):  # type: ignore[misc]
 
 def _guard(sentinel: BaseProcess) -> None:
     """Wait for the end of the cluster, and make sure that it is one: neither a death of its guard nor a freeze."""
-    started_at = timezone.now()
+    silence = Silence()
     while sentinel.is_alive():
         sentinel.join(CHECK_SECONDS)
-        if sentinel.is_alive() and _has_gone_silent(started_at):
+        if sentinel.is_alive() and silence.is_too_long():
             _kill_group(f"No task has been worked off for {BEAT_LIMIT.seconds} s.")
     if sentinel.exitcode != 0:
         _kill_group("The guard of the cluster died.")
 
 
-def _has_gone_silent(started_at: datetime) -> bool:
-    """Whether the queue has stood still since `started_at` or later. Not knowing, for want of a database, is no."""
-    if timezone.now() - started_at < BEAT_LIMIT:
-        return False
-    try:
-        close_old_connections()
-        return not workers_alive()
-    except DatabaseError as error:
-        logger.warning("The heartbeat cannot be read: %s", error)
-        return False
+class Silence:
+    """How long no new sign of life has come, by a clock that nobody sets: a jump of the other one is no silence."""
+
+    def __init__(self) -> None:
+        self._last_beat: datetime | None = None
+        self._since = time.monotonic()
+
+    def is_too_long(self) -> bool:
+        """Whether the queue stands still. Not knowing, for want of a database, is no; the time then begins anew."""
+        try:
+            close_old_connections()
+            beat = last_beat()
+        except DatabaseError as error:
+            logger.warning("The heartbeat cannot be read: %s", error)
+            self._since = time.monotonic()
+            return False
+        if beat != self._last_beat:
+            self._last_beat, self._since = beat, time.monotonic()
+        return time.monotonic() - self._since > BEAT_LIMIT.total_seconds()
 
 
 def _lead_own_process_group() -> None:

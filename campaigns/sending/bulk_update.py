@@ -7,7 +7,8 @@ Django's `bulk_update()` builds a CASE per row and column; at two hundred rows t
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,19 +46,52 @@ def update_rows(
     `same` are values that all rows get alike. A column in which all rows agree is sent once. Returns the number of rows
     updated. Call it inside a transaction.
     """
-    if not rows:
-        return 0
-    columns = list(zip(*rows, strict=True))
-    alike = {_field(model, name): plain(_field(model, name), value) for name, value in same.items()}
-    differing: list[tuple[models.Field[Any, Any], Sequence[Any]]] = []
-    for name, values in zip(names, columns[: len(names)], strict=True):
-        if all(value == values[0] for value in values):
-            alike[_field(model, name)] = values[0]
-        else:
-            differing.append((_field(model, name), values))
-    matched = [(_field(model, name), values) for name, values in zip(keys, columns[len(names) :], strict=True)]
-    write = _from_arrays if connection.vendor == "postgresql" else _one_by_one
-    return write(model._meta.db_table, alike, differing, matched)
+    return update_together(RowUpdate(model, names, rows, keys, same)) if rows else 0
+
+
+@dataclass(frozen=True, slots=True)
+class RowUpdate:
+    """What `update_rows()` is to do, for `update_together()`."""
+
+    model: type[models.Model]
+    names: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    keys: Sequence[str]
+    same: Mapping[str, Any]
+
+    def columns(self) -> tuple[dict[models.Field[Any, Any], Any], list[_Column], list[_Column]]:
+        """What all rows get alike, what differs from row to row, and what the rows are found by."""
+        columns = list(zip(*self.rows, strict=True))
+        alike = {field: plain(field, value) for field, value in self._fields(self.same)}
+        differing: list[_Column] = []
+        for (field, _name), values in zip(self._fields(dict.fromkeys(self.names)), columns, strict=False):
+            if all(value == values[0] for value in values):
+                alike[field] = values[0]
+            else:
+                differing.append((field, values))
+        keys = self._fields(dict.fromkeys(self.keys))
+        found = columns[len(self.names) :]
+        matched: list[_Column] = [(field, values) for (field, _n), values in zip(keys, found, strict=True)]
+        return alike, differing, matched
+
+    def _fields(self, values: Mapping[str, Any]) -> list[tuple[models.Field[Any, Any], Any]]:
+        return [(_field(self.model, name), value) for name, value in values.items()]
+
+
+def update_together(*updates: RowUpdate) -> int:
+    """
+    Do these updates, each of at least one row, in this order and, on PostgreSQL, in one exchange with the server.
+
+    Returns the number of rows that the last of them has updated. Call it inside a transaction.
+    """
+    if connection.vendor == "postgresql":
+        made = [_from_arrays(update.model._meta.db_table, *update.columns()) for update in updates]
+        with connection.cursor() as cursor:
+            cursor.execute("; ".join(text for text, _parameters in made), [one for _text, many in made for one in many])
+            while cursor.nextset():
+                pass
+            return int(cursor.rowcount)
+    return [_one_by_one(update.model._meta.db_table, *update.columns()) for update in updates][-1]
 
 
 def plain(field: models.Field[Any, Any], value: Any) -> Any:
@@ -85,20 +119,18 @@ _Column = tuple["models.Field[Any, Any]", Sequence[Any]]
 
 def _from_arrays(
     table: str, alike: dict[models.Field[Any, Any], Any], differing: Sequence[_Column], matched: Sequence[_Column]
-) -> int:
+) -> tuple[str, list[Any]]:
     assignments = [f"{_name(field)} = %s::{field.db_type(connection)}" for field in alike]
     assignments += [f"{_name(field)} = v.c{n}::{field.db_type(connection)}" for n, (field, _v) in enumerate(differing)]
     names = [f"c{n}" for n in range(len(differing))] + [f"k{n}" for n in range(len(matched))]
     arrays = ["%s::text[]"] * len(differing) + [f"%s::{field.db_type(connection)}[]" for field, _v in matched]
     found = [f"t.{_name(field)} = v.k{n}" for n, (field, _v) in enumerate(matched)]
     texts = [[None if value is None else str(value) for value in values] for _field, values in differing]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {connection.ops.quote_name(table)} AS t SET {', '.join(assignments)} "  # noqa: S608
-            f"FROM unnest({', '.join(arrays)}) AS v({', '.join(names)}) WHERE {' AND '.join(found)}",
-            [*alike.values(), *texts, *(list(values) for _field, values in matched)],
-        )
-        return int(cursor.rowcount)
+    return (
+        f"UPDATE {connection.ops.quote_name(table)} AS t SET {', '.join(assignments)} "  # noqa: S608
+        f"FROM unnest({', '.join(arrays)}) AS v({', '.join(names)}) WHERE {' AND '.join(found)}",
+        [*alike.values(), *texts, *(list(values) for _field, values in matched)],
+    )
 
 
 def _one_by_one(

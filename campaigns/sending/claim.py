@@ -2,7 +2,8 @@
 Claim: a worker takes waiting rows with a token and a lease. Claimed rows have not been offered to anybody yet.
 
 What decides whether a row may go now is asked here, with every batch: the campaign runs, the gateway is open, the
-recipient's local time is inside the window, the row's waiting time is over.
+recipient's local time is inside the window, the row's waiting time is over. Rows that can go at once need no claim:
+`handover.hand_over_waiting()` locks them and makes them `sending` in one update.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
@@ -17,15 +19,19 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from campaigns.gateway_control import closed_gateways
+from campaigns.brakes import may_be_claimed
+from campaigns.consent import Rule, rule_for
+from campaigns.gateway_control import gateways_now
 from campaigns.models import Campaign, CampaignStatus, MessageStatus, SentMessage
+from campaigns.spent import today
 from campaigns.windows import closed_to, window_of
 from sms_backends import get_sms_backend
 
+from .compiled import Statement
 from .leases import LEASE
 from .openings import fail_too_late, is_over, round_end
-from .pacing import limits_of, rows_per_claim, waiting_seconds
-from .update_returning import update_returning
+from .pacing import Limit, limits_of, rows_per_claim, waiting_seconds
+from .spending import Bound, LimitReached, affordable, bound_of, stop_at
 
 BATCH = 200
 #: The same where one request takes many: the fewer claims, the fewer statements for each message.
@@ -52,44 +58,94 @@ class ClaimedMessage:
         return None if self.campaign_id is None else Campaign.objects.get(pk=self.campaign_id)
 
 
-_COLUMNS = ["id", "campaign", *(one.name for one in fields(ClaimedMessage)[2:])]
+_COLUMNS = ["pk", *(one.name for one in fields(ClaimedMessage)[1:])]
 
 
 @dataclass(slots=True)
 class Claim:
-    """Rows that are ours until the lease runs out."""
+    """Rows that are ours until the lease runs out, or, `at_once`, for as long as a transaction has them locked."""
 
     token: str
     messages: list[ClaimedMessage] = field(default_factory=list)
-    #: When there are none only because the rate is used up: in how many seconds to ask again.
+    #: When there are none only because of a spend limit that what is on its way may still let go: when to ask again.
     wait_seconds: float = 0.0
     #: Those for which an intent was asked: it has made them `sending`, or put them where they belong.
     offered: set[int] = field(default_factory=set)
     #: Rows of a child campaign, whose people may have been reached meanwhile by what it was written in place of.
     of_child: bool = True
+    #: What its campaign asks of a contact; None: the intent finds out.
+    consent: Rule | None = None
+    at_once: bool = False
+
+
+@dataclass(slots=True)
+class Work:
+    """What a campaign has to send now: the rows that may go, and the rates they are bound by."""
+
+    campaign: Campaign
+    waiting: QuerySet[SentMessage]
+    limits: list[Limit]
+    #: When the rates are used up: in how many seconds to ask again.
+    wait_seconds: float
+    #: The spend limits that its claims are bound by.
+    bound: Bound
+    _lock: Statement | None = None
+
+    def lock(self, limit: int) -> list[ClaimedMessage]:
+        """The first of its rows that nobody else has locked. Call it inside a transaction."""
+        if self._lock is None:
+            self._lock = Statement.select(_locked(self.waiting))
+        return [ClaimedMessage(*row) for row in self._lock.run(limit=limit)]
+
+    @property
+    def needs_claim(self) -> bool:
+        """Whether its rows must be counted before they may go."""
+        return bool(self.limits or self.bound)
+
+    @property
+    def gateway(self) -> str:
+        return str(self.campaign.launch["gateway"])
+
+    @property
+    def consent(self) -> Rule:
+        return rule_for(self.campaign.kind)
+
+    @property
+    def of_child(self) -> bool:
+        return self.campaign.parent_id is not None
 
 
 def new_token() -> str:
     return secrets.token_hex(16)
 
 
-def claim_campaign(campaign_id: int, limit: int | None = None) -> Claim:
-    """Take waiting rows of one campaign, in the order of the audience. Empty when none may go now."""
+def look_for_work(campaign_id: int) -> Work | None:
+    """What of this campaign may go now, in the order of the audience; None when nothing may."""
     campaign = Campaign.objects.get(pk=campaign_id)
-    if campaign.status != CampaignStatus.SENDING or campaign.launch["gateway"] in closed_gateways():
-        return Claim("")
+    gateways = gateways_now()
+    if campaign.status != CampaignStatus.SENDING or campaign.launch["gateway"] in gateways.closed:
+        return None
     if is_over(campaign):
         fail_too_late(SentMessage.objects.filter(campaign=campaign, status=MessageStatus.QUEUED), round_end())
-        return Claim("")
+        return None
     limits = limits_of(campaign.launch["gateway"], campaign_id)
-    if (wait := waiting_seconds(limits)) > 0:
-        return Claim("", wait_seconds=wait)
-    waiting = claimable(SentMessage.objects.filter(campaign=campaign, campaign__status=CampaignStatus.SENDING))
-    closed = closed_to(window_of(campaign), campaign.time_zones, timezone.now())
-    if closed:
+    waiting = claimable(SentMessage.objects.filter(may_be_claimed(campaign), campaign=campaign))
+    if closed := closed_to(window_of(campaign), campaign.time_zones, timezone.now()):
         waiting = waiting.exclude(closed)
-    claim = _claim(waiting, rows_per_claim(limits, limit or _batch(campaign.launch["gateway"])))
-    claim.of_child = campaign.parent_id is not None
+    return Work(campaign, waiting, limits, waiting_seconds(limits), bound_of(campaign, gateways.limited))
+
+
+def claim_campaign(campaign_id: int, limit: int | None = None) -> Claim:
+    """Take waiting rows of one campaign. Empty when none may go now."""
+    work = look_for_work(campaign_id)
+    return Claim("") if work is None or work.wait_seconds > 0 else claim_work(work, limit)
+
+
+def claim_work(work: Work, limit: int | None = None) -> Claim:
+    """Take rows of this work, no more than its rates let go in about a second."""
+    running = work.waiting.filter(campaign__status=CampaignStatus.SENDING)
+    claim = _claim(running, rows_per_claim(work.limits, limit or _batch(work.gateway)), work.bound)
+    claim.of_child, claim.consent = work.of_child, work.consent
     return claim
 
 
@@ -107,14 +163,18 @@ def _batch(alias: str) -> int:
 
 def claim_urgent(limit: int = BATCH) -> Claim:
     """Take waiting rows without a campaign (single messages, tests, replies), before any bulk."""
-    waiting = claimable(SentMessage.objects.filter(campaign=None)).exclude(gateway__in=closed_gateways())
-    return _claim(waiting, limit)
+    gateways = gateways_now()
+    waiting = claimable(SentMessage.objects.filter(campaign=None)).exclude(gateway__in=gateways.closed)
+    return _claim(waiting, limit, Bound(None, gateways.limited))
 
 
 def claim_again(ids: Iterable[int]) -> Claim:
     """Take these rows, which were just given back, once more: a refused request is tried in halves."""
     wanted = list(ids)
-    return _claim(claimable(SentMessage.objects.filter(pk__in=wanted)), len(wanted))
+    rows = SentMessage.objects.filter(pk__in=wanted)
+    # They gave their money back, and it may be spent on others by now.
+    bound = Bound(rows.values_list("campaign", flat=True).first(), gateways_now().limited)
+    return _claim(claimable(rows), len(wanted), bound)
 
 
 def claimable(messages: QuerySet[SentMessage]) -> QuerySet[SentMessage]:
@@ -122,22 +182,25 @@ def claimable(messages: QuerySet[SentMessage]) -> QuerySet[SentMessage]:
     return messages.filter(Q(not_before=None) | Q(not_before__lte=Now()), status=MessageStatus.QUEUED).order_by("pk")
 
 
-def _claim(waiting: QuerySet[SentMessage], limit: int) -> Claim:
-    token = new_token()
+def _locked(waiting: QuerySet[SentMessage]) -> QuerySet[SentMessage, tuple[Any, ...]]:
+    """What sending needs of these rows, without those that somebody else has locked."""
     skip = connection.features.has_select_for_update_skip_locked
-    with transaction.atomic():
-        locked = waiting.select_for_update(skip_locked=skip, of=("self",) if skip else ())
-        ids = list(locked.values_list("pk", flat=True)[:limit])
-        if not ids:
-            return Claim(token)
-        rows = update_returning(
-            SentMessage.objects.filter(pk__in=ids, status=MessageStatus.QUEUED),
-            _COLUMNS,
-            status=MessageStatus.CLAIMED,
-            claim_token=token,
-            lease_expires_at=Now() + LEASE,
-        )
-    return Claim(token, [ClaimedMessage(*row) for row in sorted(rows)])
+    return waiting.select_for_update(skip_locked=skip, of=("self",) if skip else ()).values_list(*_COLUMNS)
+
+
+def _claim(waiting: QuerySet[SentMessage], limit: int, bound: Bound) -> Claim:
+    token, day = new_token(), today()
+    try:
+        with transaction.atomic():
+            found = [ClaimedMessage(*row) for row in _locked(waiting)[:limit]]
+            ids = set(affordable(bound, [one.pk for one in found], day))
+            if ids:
+                SentMessage.objects.filter(pk__in=ids, status=MessageStatus.QUEUED).update(
+                    status=MessageStatus.CLAIMED, claim_token=token, lease_expires_at=Now() + LEASE, day=day
+                )
+    except LimitReached as reached:
+        return Claim(token, wait_seconds=stop_at(reached))
+    return Claim(token, [one for one in found if one.pk in ids])
 
 
 def give_back(claim: Claim) -> int:

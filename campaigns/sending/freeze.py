@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.utils import timezone
@@ -17,15 +18,19 @@ from django.utils.translation import gettext as _
 
 from campaigns import lifecycle
 from campaigns.audience import Planned, audience, plan
-from campaigns.composing import Template
+from campaigns.languages import launched_wording
 from campaigns.models import Campaign, CampaignStatus, MessageStatus, Purpose, SentMessage, SuppressionReason
+from campaigns.prices import PriceTable, price_table
 from campaigns.resending import copy_chunk
+from campaigns.smart_groups import SmartConditions
 
 from .bulk_insert import bulk_insert
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 2000
+#: How often a chunk is written anew when contacts are deleted under it.
+TRIES = 3
 
 #: What differs from row to row, as `_write_in_one_go()` lists it.
 _OWN_FIELDS = (
@@ -41,6 +46,7 @@ _OWN_FIELDS = (
     "reason",
     "reason_text",
     "excluded",
+    "price",
 )
 
 
@@ -53,7 +59,7 @@ def freeze(campaign_id: int, *, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     token = Campaign.objects.values_list("launch_token", flat=True).get(pk=campaign_id)
     try:
-        while freeze_chunk(campaign_id, token):
+        while _chunk_or_again(campaign_id, token):
             if time.monotonic() > deadline:
                 return True
     except (OperationalError, InterfaceError):
@@ -62,6 +68,14 @@ def freeze(campaign_id: int, *, seconds: float) -> bool:
         logger.exception("Campaign %s could not be prepared.", campaign_id)
         _give_up(campaign_id, error)
     return False
+
+
+def _chunk_or_again(campaign_id: int, token: str) -> bool:
+    """A contact that was deleted between reading and writing is not there when the chunk is read again."""
+    for _try in range(TRIES - 1):
+        with suppress(IntegrityError):
+            return freeze_chunk(campaign_id, token)
+    return freeze_chunk(campaign_id, token)
 
 
 def _give_up(campaign_id: int, error: Exception) -> None:
@@ -89,8 +103,9 @@ def freeze_chunk(campaign_id: int, token: str) -> bool:
             launch["exclude_groups"],
             after=campaign.freeze_cursor,
             up_to=launch["last_contact_id"],
+            smart=SmartConditions.read(launch.get("smart_groups")),
         )
-        planned = plan(contacts, Template(launch["body"]), kind=launch["kind"], limit=CHUNK)
+        planned = plan(contacts, launched_wording(launch), kind=launch["kind"], limit=CHUNK)
         if not planned:
             _finish(campaign)
             return False
@@ -104,14 +119,15 @@ def freeze_chunk(campaign_id: int, token: str) -> bool:
 
 def _write(campaign: Campaign, planned: list[Planned]) -> None:
     """The rows of a chunk, in one go; where a row or a number is there already, one after the other."""
+    prices = price_table(campaign.launch["gateway"])
     try:
         with transaction.atomic():
-            _write_in_one_go(campaign, planned)
+            _write_in_one_go(campaign, planned, prices)
     except IntegrityError:
-        _write_beside_others(campaign, planned)
+        _write_beside_others(campaign, planned, prices)
 
 
-def _write_in_one_go(campaign: Campaign, planned: list[Planned]) -> None:
+def _write_in_one_go(campaign: Campaign, planned: list[Planned], prices: PriceTable) -> None:
     rows = [
         (
             one.contact_id,
@@ -126,6 +142,7 @@ def _write_in_one_go(campaign: Campaign, planned: list[Planned]) -> None:
             str(one.reason),
             one.reason_text,
             bool(one.reason),
+            None if one.reason else prices.price(one.phone_number, one.segment_count),
         )
         for one in planned
     ]
@@ -142,9 +159,10 @@ def _write_in_one_go(campaign: Campaign, planned: list[Planned]) -> None:
     )
 
 
-def _write_beside_others(campaign: Campaign, planned: list[Planned]) -> None:
+def _write_beside_others(campaign: Campaign, planned: list[Planned], prices: PriceTable) -> None:
     """Whoever's number is in the campaign already gets a suppressed row that says so."""
-    SentMessage.objects.bulk_create([_row(campaign, one) for one in planned], ignore_conflicts=True, batch_size=500)
+    rows = [_row(campaign, one, prices=prices) for one in planned]
+    SentMessage.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
     ids = [one.contact_id for one in planned]
     written = set(
         SentMessage.objects.filter(campaign=campaign, contact__gte=ids[0], contact__lte=ids[-1]).values_list(
@@ -152,10 +170,12 @@ def _write_beside_others(campaign: Campaign, planned: list[Planned]) -> None:
         )
     )
     doubles = [one for one in planned if one.contact_id not in written]
-    SentMessage.objects.bulk_create([_row(campaign, one, SuppressionReason.DUPLICATE) for one in doubles])
+    SentMessage.objects.bulk_create(
+        [_row(campaign, one, prices=prices, reason=SuppressionReason.DUPLICATE) for one in doubles]
+    )
 
 
-def _row(campaign: Campaign, one: Planned, reason: str = "") -> SentMessage:
+def _row(campaign: Campaign, one: Planned, *, prices: PriceTable, reason: str = "") -> SentMessage:
     reason = reason or one.reason
     now = timezone.now()
     return SentMessage(
@@ -173,6 +193,7 @@ def _row(campaign: Campaign, one: Planned, reason: str = "") -> SentMessage:
         reason=reason,
         reason_text=one.reason_text,
         excluded=bool(reason),
+        price=None if reason else prices.price(one.phone_number, one.segment_count),
         gateway=campaign.launch["gateway"],
         sender_id=campaign.launch["sender_id"],
         created_by_id=campaign.launched_by_id,

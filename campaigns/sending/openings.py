@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from campaigns.models import Campaign, CampaignStatus, FailureReason, MessageStatus, SentMessage
+from campaigns.spent import today
 from campaigns.windows import Window, window_of
 
 CHUNK = 5000
@@ -75,6 +76,7 @@ def fail_too_late(waiting: QuerySet[SentMessage], give_up_at: float) -> int:
             reason_text="",
             not_before=None,
             status_at=timezone.now(),
+            day=today(),  # though it was never claimed: on this day it failed
         )
         for chunk in _chunks(waiting, give_up_at)
     )

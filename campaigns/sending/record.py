@@ -17,13 +17,14 @@ from django.utils import timezone
 
 from campaigns.gateway_control import concerns_gateway, waiting_time
 from campaigns.models import Attempt, EventKind, FailureReason, MessageEvent, MessageStatus, SentMessage, may_become
+from campaigns.optouts import Refusal, record_refusals
 from campaigns.storable import storable_cost, storable_json, storable_text
 from sms_backends import Outcome, RepeatedRequestError, SendResult, SmsError
 
 from .acceptance import Answer, record_acceptances
 from .bulk_update import bulk_update
 from .doubt import ask_about
-from .handover import Intent
+from .handover import AttemptKey, Intent
 from .requeue import requeue
 
 #: Waits, in seconds, before a message that was provably not taken is offered again; then it is given up.
@@ -57,32 +58,52 @@ def record_results(intent: Intent, results: Sequence[SendResult], *, poll_after:
 
     `poll_after` is when to ask for a receipt first; None for gateways that cannot be asked.
     """
-    with transaction.atomic():
-        others = record_acceptances(intent, results, poll_after=poll_after)
-        if others:
-            _record_others(others, intent.reference, poll_after)
+    record_answers([(intent, results)], poll_after=poll_after)
+
+
+def record_answers(answers: Sequence[tuple[Intent, Sequence[SendResult]]], *, poll_after: timedelta | None) -> None:
+    """The answers to several requests of one gateway, in one transaction: all of them or none. Safe to repeat."""
+    with transaction.atomic(savepoint=False):
+        others: dict[str, list[Answer]] = {}
+        for answer in record_acceptances(answers, poll_after=poll_after):
+            others.setdefault(answer.reference, []).append(answer)
+        for reference, left in others.items():
+            _record_others(left, reference, poll_after)
 
 
 def _record_others(answers: Sequence[Answer], reference: str, poll_after: timedelta | None) -> None:
     """Each by what its message has become meanwhile."""
     finished = timezone.now()
-    ids = [key.message_id for key, _result in answers]
+    ids = [answer.key.message_id for answer in answers]
     locked = {
         message.pk: message for message in SentMessage.objects.select_for_update().filter(pk__in=ids).order_by("pk")
     }
-    attempts = {attempt.message_id: attempt for attempt in Attempt.objects.filter(message__in=ids, reference=reference)}
-    for key, answer in answers:
-        message, attempt = locked[key.message_id], attempts[key.message_id]
-        result = _storable(_doubt_repetition(answer, attempt))
+    attempts = {
+        AttemptKey(one.message_id, one.number): one
+        for one in Attempt.objects.filter(message__in=ids, reference=reference)
+    }
+    # Offered before under this very reference, and nobody knows with what outcome: what is refused to the repetition
+    # says nothing of that.
+    doubtful = {(key.message_id, key.number) for key, one in attempts.items() if one.outcome != Outcome.REJECTED}
+    for answer in answers:
+        message, attempt = locked[answer.key.message_id], attempts[answer.key]
+        result = _storable(_doubt_repetition(answer.result, attempt))
         _complete(attempt, result)
         attempt.finished_at = finished
-        if message.reference == attempt.reference:
-            _apply(message, result, poll_after)
-        else:
+        if message.attempt_count != attempt.number:
             _apply_late(message, attempt, result)
+            continue
+        if not result.accepted and any((message.pk, number) in doubtful for number in range(1, attempt.number)):
+            result = replace(result, outcome=Outcome.UNKNOWN)
+        _apply(message, result, poll_after)
     requeue([message for message in locked.values() if message.status == MessageStatus.QUEUED])
-    bulk_update(list(attempts.values()), _COMPLETED)
+    bulk_update([attempts[answer.key] for answer in answers], _COMPLETED)
     bulk_update(list(locked.values()), _CHANGED)
+    record_refusals(
+        Refusal.of_error(locked[answer.key.message_id].phone_number, answer.result.error)
+        for answer in answers
+        if answer.result.error is not None and answer.result.error.suppress and answer.result.error.outcome_known
+    )
     if new_doubt := [pk for pk, message in locked.items() if message.status == MessageStatus.UNKNOWN]:
         ask_about(new_doubt, locked[new_doubt[0]].gateway)
 
@@ -159,6 +180,8 @@ def _apply_late(message: SentMessage, attempt: Attempt, result: SendResult) -> N
 def note_sent_twice(message: SentMessage, taken: Attempt) -> None:
     """Flag the (locked) message if it was handed over again after this attempt, which the provider did take."""
     later = Attempt.objects.filter(message=message, number__gt=taken.number).exclude(outcome=Outcome.REJECTED)
+    # Under the same reference the provider took it once.
+    later = later.exclude(reference=taken.reference)
     if later.exists():
         message.sent_twice = True
         MessageEvent.objects.get_or_create(

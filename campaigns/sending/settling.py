@@ -14,11 +14,14 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models import F, Prefetch
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from campaigns import receipts
 from campaigns.models import Attempt, EventKind, FailureReason, GatewayState, MessageEvent, MessageStatus, SentMessage
@@ -34,7 +37,8 @@ from sms_backends import (
     get_sms_backend,
 )
 
-from .doubt import can_look_up, lookup_gap, settle_time
+from . import repetition
+from .doubt import can_look_up, can_repeat, lookup_gap, settle_time
 from .polling import first_poll
 from .record import RETRY_SECONDS
 from .requeue import requeue
@@ -68,17 +72,39 @@ class _Doubt:
 
 
 def settle_unknown(limit: int = 5000) -> int:
-    """Look up the unknown messages that are due. Returns how many were settled."""
+    """
+    Settle the unknown messages that are due. Returns how many were settled.
+
+    A question comes before a repetition, where both are possible: no answer to it can ever text anybody. If it does not
+    settle them they are offered again under their reference, which the provider takes once, rather than under a new one
+    after two negative answers.
+    """
     give_up = time.monotonic() + ROUND_SECONDS
     SentMessage.objects.filter(next_lookup_at__isnull=False).exclude(status=MessageStatus.UNKNOWN).update(
         next_lookup_at=None
     )
     backends = _backends_by_account()
+    due = _due(backends, limit)
     settled = 0
-    for account, doubts in _due_by_account(backends, limit).items():
+    for account, doubts in due.by_account.items():
         settled += _settle_account(backends[account], doubts, give_up)
+    settled += _repeat(due, give_up)
     if settled:
         wake("sweep")  # campaigns go on, or are completed
+    return settled
+
+
+def _repeat(due: _Due, give_up: float) -> int:
+    """Offer again what could not be asked about, or was and is unknown still, where the provider takes it once."""
+    settled = 0
+    for alias, references in due.only_repeated.items():
+        if backend := _repeatable(alias):
+            settled += repetition.repeat(list(references), backend, give_up, leave=True)
+    asked = [doubt.message.pk for doubts in due.by_account.values() for doubt in doubts]
+    still = SentMessage.objects.filter(pk__in=asked, status=MessageStatus.UNKNOWN).order_by("gateway", "reference")
+    for alias, rows in groupby(still.values_list("gateway", "reference").distinct(), key=itemgetter(0)):
+        if backend := _repeatable(alias):
+            settled += repetition.repeat([reference for _alias, reference in rows], backend, give_up, leave=False)
     return settled
 
 
@@ -96,20 +122,39 @@ def _backends_by_account() -> dict[str, BaseSmsBackend]:
     return found
 
 
-def _due_by_account(backends: dict[str, BaseSmsBackend], limit: int) -> dict[str, list[_Doubt]]:
-    """The messages whose turn it is, by the account to ask; those that cannot be asked about are put off."""
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """The messages whose turn it is: by the account to ask and, where none can be asked, references by gateway."""
+
+    by_account: dict[str, list[_Doubt]] = field(default_factory=dict)
+    only_repeated: dict[str, dict[str, None]] = field(default_factory=dict)
+
+
+def _due(backends: dict[str, BaseSmsBackend], limit: int) -> _Due:
+    """Those for which nothing can be done are put off, or left to the operator."""
     attempts = Prefetch("attempts", Attempt.objects.order_by("number"), to_attr="all_attempts")
     due = SentMessage.objects.filter(status=MessageStatus.UNKNOWN, next_lookup_at__lte=timezone.now())
-    found: dict[str, list[_Doubt]] = {}
+    found = _Due()
     for message in due.order_by("next_lookup_at").prefetch_related(attempts)[:limit]:
         # One that was provably refused is asked about too, where that is possible.
         asked = [one for one in message.all_attempts if one.outcome != Outcome.REJECTED or one.account in backends]
         accounts = {attempt.account for attempt in asked}
         if len(accounts) == 1 and accounts <= backends.keys():
-            found.setdefault(accounts.pop(), []).append(_Doubt(message, asked))
+            found.by_account.setdefault(accounts.pop(), []).append(_Doubt(message, asked))
+        elif (backend := _repeatable(message.gateway)) is not None and not can_look_up(backend):
+            found.only_repeated.setdefault(message.gateway, {})[message.reference] = None
         else:
             _put_off_or_give_up(message, is_known_account=_may_come_back(message.gateway))
     return found
+
+
+def _repeatable(alias: str) -> BaseSmsBackend | None:
+    """The adapter of this gateway, if it takes a repeated request once."""
+    try:
+        backend = get_sms_backend(alias)
+    except ImproperlyConfigured:
+        return None
+    return backend if can_repeat(backend) else None
 
 
 def _may_come_back(alias: str) -> bool:
@@ -128,7 +173,7 @@ def _put_off_or_give_up(message: SentMessage, *, is_known_account: bool) -> None
     if is_known_account:
         _space_out([message])
     else:
-        _leave_to_operator(message, "another account")
+        _leave_to_operator(message, gettext_noop("another account"))
 
 
 def _leave_to_operator(message: SentMessage, why: str) -> None:
@@ -193,7 +238,8 @@ class _Answers:
 
     @classmethod
     def ask(cls, backend: BaseSmsBackend, doubts: Sequence[_Doubt]) -> _Answers:
-        pairs = [doubt.pair(attempt) for doubt in doubts for attempt in doubt.attempts]
+        # Each once: what was offered again under its reference has several attempts with it.
+        pairs = list(dict.fromkeys(doubt.pair(attempt) for doubt in doubts for attempt in doubt.attempts))
         first = min(attempt.pk for doubt in doubts for attempt in doubt.attempts)
         asked_at = timezone.now()
         try:
@@ -239,7 +285,7 @@ def _settle(doubt: _Doubt, answers: _Answers, backend: BaseSmsBackend) -> bool:
         return True
     oldest = min(one.started_at for one in doubt.attempts if one.outcome != Outcome.REJECTED)
     if answers.answered_at > oldest + backend.capabilities.lookup_valid_for:
-        _leave_to_operator(doubt.message, "too long ago")
+        _leave_to_operator(doubt.message, gettext_noop("too long ago"))
         return False
     not_found = all(answers.status(doubt.pair(one)) is LookupStatus.NOT_FOUND for one in doubt.attempts)
     if not (not_found and answers.is_proven) or answers.asked_at < _settles_at(doubt.message):
@@ -284,7 +330,7 @@ def _note_not_found(doubt: _Doubt, answers: _Answers) -> bool:
         locked = (
             SentMessage.objects.select_for_update()
             .filter(pk=doubt.message.pk, status=MessageStatus.UNKNOWN, next_lookup_at__isnull=False)
-            .filter(reference=doubt.message.reference)
+            .filter(attempt_count=doubt.message.attempt_count)
             .exclude(events__kind=EventKind.LEFT)
             .first()
         )

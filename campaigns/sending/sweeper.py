@@ -9,12 +9,30 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from campaigns import importing, lifecycle, receipts
+from campaigns import bulk, day_figures, importing, kept_figures, lifecycle, receipts
+from campaigns.balances import ask_due_balances
+from campaigns.brakes import may_be_claimed
+from campaigns.erasing import finish_erasures
+from campaigns.forecasting import running as forecasts
 from campaigns.gateway_control import closed_gateways
-from campaigns.models import CANCELLABLE, Campaign, CampaignStatus, ImportStatus, MessageStatus, SentMessage
+from campaigns.gateway_pulse import record_pulse
+from campaigns.identity import check_identity
+from campaigns.kept_files import delete_old_uploads
+from campaigns.models import (
+    CANCELLABLE,
+    Campaign,
+    CampaignStatus,
+    Forward,
+    ImportStatus,
+    InboundMessage,
+    MessageStatus,
+    SentMessage,
+)
 from campaigns.wakeups import wake
 
+from .braking import apply_brakes_to_all
 from .claim import claimable
+from .clock import follow_clock
 from .openings import attend_to_openings
 from .pacing import cut_reservations
 from .polling import give_up_waiting, poll_receipts
@@ -24,10 +42,18 @@ from .slots import cut_slot_leases
 
 logger = logging.getLogger(__name__)
 
+IMPORT_TASKS = {
+    ImportStatus.CHECKING: "check_import",
+    ImportStatus.IMPORTING: "commit_import",
+    ImportStatus.UNDOING: "undo_import",
+}
+
 
 def sweep() -> None:
     """Do each step; one that fails is logged and does not keep the others from being done."""
     steps: tuple[Callable[[], object], ...] = (
+        check_identity,  # first: it decides whether anything may be sent at all
+        follow_clock,
         cut_leases,
         cut_reservations,
         cut_slot_leases,
@@ -37,11 +63,22 @@ def sweep() -> None:
         reopen_completed,
         attend_to_openings,
         wake_waiting,
+        apply_brakes_to_all,
         wake_imports,
+        wake_bulk_actions,
+        wake_forecasts,
+        bulk.prune_exports,
+        delete_old_uploads,
+        wake_replies,
+        finish_erasures,
         settle_unknown,
         match_receipts,
         poll_receipts,
         give_up_waiting,
+        kept_figures.fold,
+        day_figures.close_days,
+        record_pulse,
+        ask_due_balances,
     )
     for step in steps:
         try:
@@ -84,7 +121,7 @@ def wake_waiting() -> None:
         worked_on = messages.filter(
             status__in=[MessageStatus.CLAIMED, MessageStatus.SENDING], lease_expires_at__gt=Now()
         ).exists()
-        if not worked_on and claimable(messages).exists():
+        if not worked_on and claimable(messages.filter(may_be_claimed(campaign))).exists():
             lifecycle.wake_campaign(campaign)
     if claimable(SentMessage.objects.filter(campaign=None)).exclude(gateway__in=closed).exists():
         wake("send_urgent")
@@ -93,7 +130,28 @@ def wake_waiting() -> None:
 def wake_imports() -> None:
     """Take up imports whose worker is gone."""
     for pk, status in importing.stalled_imports():
-        wake("check_import" if status == ImportStatus.CHECKING else "commit_import", pk)
+        wake(IMPORT_TASKS[ImportStatus(status)], pk)
+
+
+def wake_bulk_actions() -> None:
+    """Take up bulk actions whose worker is gone."""
+    for pk in bulk.stalled():
+        wake("run_bulk_action", pk)
+
+
+def wake_forecasts() -> None:
+    """Take up forecasts whose workers are gone."""
+    for pk in forecasts.stalled():
+        wake("count_forecast", pk)
+
+
+def wake_replies() -> None:
+    """Take up incoming messages that nobody has worked off, and mails that could not be sent."""
+    now = timezone.now()
+    if InboundMessage.objects.filter(process_at__lte=now).exists():
+        wake("process_replies")
+    if Forward.objects.filter(due_at__lte=now).exists():
+        wake("send_forwards")
 
 
 def match_receipts() -> None:

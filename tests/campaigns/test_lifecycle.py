@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from campaigns import lifecycle
+from campaigns import copying, lifecycle
 from campaigns.models import AuditEvent, Campaign, CampaignStatus, MessageStatus, SentMessage
 from campaigns.sending.claim import claim_campaign
 from campaigns.sending.freeze import freeze
@@ -78,6 +78,8 @@ def test_launching_copies_what_is_sent_and_says_who_did_it():
         "sender_id": "SHOP",
         "include_groups": [group.pk],
         "exclude_groups": [other.pk],
+        "texts": {},
+        "smart_groups": {"by_group": {}, "as_of": campaign.launch["smart_groups"]["as_of"]},
         "last_contact_id": group.contacts.get().pk,
     }
     assert AuditEvent.objects.get(action="launch").actor == user
@@ -380,11 +382,11 @@ def test_a_completed_campaign_with_waiting_messages_runs_again():
 
 
 def test_a_copy_is_a_new_draft_with_the_same_content(provider):
-    group, other = make_group("A", contacts=1), make_group("B")
+    group, other = make_group("A", contacts=1, consent="given"), make_group("B")
     campaign = make_campaign(group, exclude=other, sender_id="SHOP", kind="marketing", name="x" * 150)
     lifecycle.launch(campaign, actor=None)
     send(frozen(campaign))
-    copy = lifecycle.duplicate(campaign, actor=make_user())
+    copy = copying.duplicate(campaign, actor=make_user())
     assert copy.status == CampaignStatus.DRAFT
     assert (copy.body, copy.sender_id, copy.kind, copy.gateway) == ("Hello", "SHOP", "marketing", "default")
     assert list(copy.include_groups.all()) == [group]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from campaigns import receipts
+from campaigns import receipt_payload, receipts
+from campaigns.lone_receipt import apply_lone
 from campaigns.models import (
     EventKind,
     GatewayState,
@@ -51,9 +55,16 @@ def receipt(status: str = D.DELIVERED, to: str = number(1), **fields) -> Deliver
 def sent(**fields) -> SentMessage:
     """A message that the provider took as `id-1`."""
     message = make_message(
-        **{"status": MessageStatus.SENT, "reference": "ref-1", "provider_message_id": "id-1", **fields}
+        **{
+            "status": MessageStatus.SENT,
+            "reference": "ref-1",
+            "provider_message_id": "id-1",
+            "attempt_count": 1,
+            "next_poll_at": timezone.now(),
+            **fields,
+        }
     )
-    make_attempt(message, provider_message_id="id-1", outcome="accepted")
+    make_attempt(message, provider_message_id=message.provider_message_id, outcome="accepted")
     return message
 
 
@@ -81,6 +92,106 @@ def test_a_receipt_moves_the_message_and_is_kept(said, becomes):
     assert event.kind == EventKind.RECEIPT
     assert event.payload["provider_status"] == "X"
     assert event.payload["raw"] == {"a": 1}
+
+
+@pytest.mark.parametrize("said", [D.DELIVERED, D.UNDELIVERED, D.EXPIRED, D.REJECTED])
+def test_a_receipt_alone_comes_to_the_same_as_one_among_others(said):
+    news: dict[str, Any] = {
+        "reason": Reason.NO_SERVICE,
+        "provider_text": "Absent",
+        "at": datetime(2026, 1, 2, tzinfo=UTC),
+    }
+    alone = sent(sent_at=None)
+    others = [sent(phone_number=number(n), sent_at=None) for n in (2, 3)]
+    assert apply_lone("default", receipt(said, **news))
+    assert receipts.receive("default", [receipt(said, number(n), **news) for n in (2, 3)]) == 2
+    own = {"id", "phone_number", "canonical_number", "status_at", "created_at", "next_poll_at"}
+    rows = [
+        {name: value for name, value in row.items() if name not in own}
+        for row in SentMessage.objects.filter(pk__in=[alone.pk, *(other.pk for other in others)]).values()
+    ]
+    assert rows[0] == rows[1] == rows[2]
+    assert not SentMessage.objects.exclude(next_poll_at=None).exists()
+    kept = MessageEvent.objects.values_list("kind", "at", "fingerprint", "payload__reason", "payload__at")
+    assert len(kept) == 3
+    assert len(set(kept)) == 1
+
+
+def test_of_two_messages_with_the_same_id_and_number_the_last_is_meant():
+    first, last = sent(), sent()
+    receipts.receive("default", [receipt()])
+    receipts.receive("default", [receipt(D.UNMAPPED), receipt(D.UNMAPPED, provider_status="X")])
+    assert (status_of(first), status_of(last)) == ("sent", "delivered")
+    assert first.events.count() == 0
+    assert last.events.count() == 3
+
+
+def test_many_receipts_cost_no_more_statements_than_two(django_assert_num_queries):
+    for n in range(1, 61):
+        sent(phone_number=number(n), provider_message_id=f"id-{n % 7}")
+    for some in (range(1, 3), range(3, 61)):
+        said = [receipt(to=number(n), provider_message_id=f"id-{n % 7}") for n in some]
+        with django_assert_num_queries(6):  # begin, find, lock, keep, move, end
+            assert receipts.receive("default", said) == len(said)
+    assert set(SentMessage.objects.values_list("status", flat=True)) == {"delivered"}
+
+
+def test_several_receipts_of_one_message_in_one_request_leave_the_highest():
+    message = sent()
+    assert receipts.receive("default", [receipt(D.UNDELIVERED), receipt(D.DELIVERED), receipt(D.ACCEPTED)]) == 3
+    assert status_of(message) == "delivered"
+    assert message.events.count() == 3
+
+
+def test_one_receipt_that_cannot_be_stored_does_not_cost_the_others():
+    first, last = sent(), sent(phone_number=number(3), provider_message_id="id-3")
+    broken = receipt(to=None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        receipts.receive("default", [receipt(), broken, receipt(to=number(3), provider_message_id="id-3")])
+    assert (status_of(first), status_of(last)) == ("delivered", "delivered")
+
+
+def test_a_kept_receipt_that_cannot_be_applied_gives_way_to_the_others():
+    receipts.receive("default", [receipt(to=number(1)), receipt(to=number(2))])
+    UnmatchedReceipt.objects.filter(phone_number=number(1)).update(payload={})
+    sent(phone_number=number(2))
+    later = timezone.now() + timedelta(minutes=1)
+    assert receipts.match_due_receipts(later) == 1
+    left = UnmatchedReceipt.objects.get()
+    assert (left.phone_number, left.try_count) == (number(1), 1)
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_the_same_receipts_at_once_in_different_order_are_kept_once():
+    for n in range(1, 41):
+        sent(phone_number=number(n), provider_message_id=f"id-{n}")
+    said = [receipt(to=number(n), provider_message_id=f"id-{n}") for n in range(1, 41)]
+    together = threading.Barrier(6)
+    errors: list[BaseException] = []
+
+    def push(order: int) -> None:
+        try:
+            together.wait()
+            if order == 0:
+                for one in said:
+                    receipts.receive("default", [one])
+            else:
+                receipts.receive("default", said[:: 1 if order % 2 else -1])
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=push, args=(order,)) for order in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert SentMessage.objects.filter(status="delivered").count() == 40
+    assert MessageEvent.objects.count() == 40
+    assert not UnmatchedReceipt.objects.exists()
 
 
 def test_bad_news_says_why():
@@ -314,7 +425,7 @@ def test_the_signal_of_the_webhooks_is_listened_to():
 
 
 def test_no_receipt_ever_writes_a_state_of_ours():
-    assert set(receipts.MEANING.values()) == {
+    assert set(receipt_payload.MEANING.values()) == {
         MessageStatus.SENT,
         MessageStatus.DELIVERED,
         MessageStatus.UNDELIVERED,

@@ -115,6 +115,29 @@ def test_in_autumn_the_hour_that_comes_twice_counts_twice():
     assert night.next_opening(berlin(2026, 10, 25, 1, 0), "Europe/Berlin") == datetime(2026, 10, 25, 0, 0, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "second_opening"),
+    [
+        (time(2, 30), time(3, 30), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),  # closed by the change, opens once more
+        (time(1, 30), time(2, 30), datetime(2026, 10, 25, 1, 0, tzinfo=UTC)),  # closed before it, opened by it
+        (time(22), time(2, 30), datetime(2026, 10, 25, 1, 0, tzinfo=UTC)),  # the same, begun on the evening before
+        (time(2, 45), time(2, 50), datetime(2026, 10, 25, 1, 45, tzinfo=UTC)),  # lies in the hour that comes twice
+    ],
+)
+def test_in_autumn_a_window_that_opens_twice_is_not_missed_the_second_time(start, end, second_opening):
+    window = Window(start, end)
+    between = datetime(2026, 10, 25, 0, 59, tzinfo=UTC)  # 2:59, a minute before it is 2:00 again
+    if window.is_open(between, "Europe/Berlin"):
+        between = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)
+    assert not window.is_open(between, "Europe/Berlin")
+    assert window.next_opening(between, "Europe/Berlin") == second_opening
+
+
+def test_a_window_that_lies_in_the_gap_of_spring_opens_a_day_later():
+    night = Window(time(2, 10), time(2, 20))
+    assert night.next_opening(berlin(2026, 3, 29, 1, 0), "Europe/Berlin") == berlin(2026, 3, 30, 2, 10)
+
+
 @pytest.mark.parametrize("day", [date(2026, 3, 29), date(2026, 10, 25)])
 def test_all_through_such_a_day_it_is_open_exactly_when_the_wall_clock_says_so(day):
     midnight = datetime.combine(day, time.min, tzinfo=BERLIN).timestamp()

@@ -10,7 +10,7 @@ import pytest
 
 from campaigns.models import Attempt, MessageStatus, SentMessage
 from campaigns.sending import record
-from campaigns.sending.acceptance import record_acceptances
+from campaigns.sending.acceptance import Answer, record_acceptances
 from campaigns.sending.handover import Intent
 from sms_backends import Outcome, RecipientRejectedError, SendResult
 from tests.campaigns.building import assert_adds_up, handed_over, launched, number, statuses
@@ -47,14 +47,20 @@ def test_both_ways_write_the_same(provider, fields, monkeypatch):
     before = SentMessage.objects.values("status", "reference", "claim_token", "lease_expires_at")[0]
     with monkeypatch.context() as the_long_way:
         the_long_way.setattr(
-            record, "record_acceptances", lambda intent, results, **_: list(zip(intent.attempts, results, strict=True))
+            record,
+            "record_acceptances",
+            lambda answers, **_: [
+                Answer(intent.reference, key, result)
+                for intent, results in answers
+                for key, result in zip(intent.attempts, results, strict=True)
+            ],
         )
         record.record_results(intent, taken(intent, **fields), poll_after=POLL)
     long_way = written(SentMessage), written(Attempt)
     Attempt.objects.update(outcome="", provider_message_id="", raw=None, finished_at=None)
     as_before = {"provider_message_id": "", "provider_response": None, "cost": None, "currency": "", "sent_at": None}
     reopen(before | as_before | {"next_poll_at": None})
-    assert record_acceptances(intent, taken(intent, **fields), poll_after=POLL) == []
+    assert record_acceptances([(intent, taken(intent, **fields))], poll_after=POLL) == []
     assert (written(SentMessage), written(Attempt)) == long_way
 
 
@@ -73,8 +79,8 @@ def test_refusals_and_rows_that_have_moved_on_are_left_for_a_closer_look(provide
     _claim, intent = handed_over(campaign)
     SentMessage.objects.filter(phone_number=number(2)).update(status=MessageStatus.DELIVERED)
     refused = SendResult(number(3), Outcome.REJECTED, error=RecipientRejectedError())
-    left = record_acceptances(intent, [*taken(intent)[:2], refused], poll_after=None)
-    assert [key.message_id for key, _result in left] == [message.pk for message in intent.messages[1:]]
+    left = record_acceptances([(intent, [*taken(intent)[:2], refused])], poll_after=None)
+    assert [one.key.message_id for one in left] == [message.pk for message in intent.messages[1:]]
     assert statuses(campaign) == {"sent": 1, "delivered": 1, "sending": 1}
     assert_adds_up(campaign)
 
@@ -83,5 +89,5 @@ def test_a_later_attempt_is_left_for_a_closer_look(provider):
     campaign = launched(contacts=1)
     SentMessage.objects.update(attempt_count=1)
     _claim, intent = handed_over(campaign)
-    assert len(record_acceptances(intent, taken(intent), poll_after=None)) == 1
+    assert len(record_acceptances([(intent, taken(intent))], poll_after=None)) == 1
     assert statuses(campaign) == {"sending": 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from decimal import Decimal
 
 import pytest
@@ -19,10 +20,10 @@ from campaigns.models import (
     Purpose,
     SentMessage,
 )
-from campaigns.sending import dispatch
+from campaigns.sending import handover, requesting
 from campaigns.sending.claim import claim_campaign
 from campaigns.sending.dispatch import send_claim, send_waiting
-from campaigns.sending.handover import Intent, write_intent
+from campaigns.sending.handover import Intent
 from campaigns.single import queue_single
 from sms_backends import (
     AuthenticationError,
@@ -262,9 +263,12 @@ def test_throttling_of_some_recipients_holds_the_gateway_too(provider):
 def test_a_success_in_the_same_wave_does_not_open_a_gateway_that_must_wait(adapter, provider):
     adapter(providers.OneByOne)
     provider.refusals[number(1)] = ThrottledError("Too fast", retry_after=30)
-    campaign = send(launched(contacts=4))
-    assert len(provider.requests) == 2
-    assert statuses(campaign) == {"sent": 1, "queued": 3}
+    both_are_open = threading.Barrier(2, timeout=30)
+    provider.during = lambda request: both_are_open.wait()
+    campaign = send(launched(contacts=2))
+    send(campaign)
+    assert len(provider.requests) == 2, "a held gateway is not asked"
+    assert statuses(campaign) == {"sent": 1, "queued": 1}
     assert_adds_up(campaign)
 
 
@@ -348,12 +352,12 @@ def test_a_gateway_that_turns_out_wrong_in_the_middle_of_it_is_paused_too(provid
 @pytest.mark.parametrize("kind", ADAPTERS)
 def test_a_forbidden_text_pauses_the_campaign_and_rejects_nobody(kind, adapter, provider):
     adapter(kind)
-    wave = 2 if kind is providers.OneByOne else 1
-    provider.fail_next(*[ContentRejectedError("Forbidden words")] * wave)
+    provider.fail_next(*[ContentRejectedError("Forbidden words")] * 4)  # however many are asked before it is paused
     campaign = send(launched(contacts=4))
     assert (campaign.status, campaign.paused_by_engine) == (CampaignStatus.PAUSED, True)
     assert campaign.pause_reason == "Forbidden words"
-    assert MessageStatus.REJECTED not in statuses(campaign)
+    assert statuses(campaign) == {"queued": 4}
+    provider.relent()
     lifecycle.resume(campaign, actor=None)
     send(campaign)
     assert statuses(campaign) == {"sent": 4}
@@ -456,7 +460,7 @@ def test_an_error_of_our_own_in_the_request_is_unknown(provider, monkeypatch):
     def broken(*args, **kwargs):
         raise ValueError("not sent, but who knows")
 
-    monkeypatch.setattr(dispatch, "SMSMessage", broken)
+    monkeypatch.setattr(requesting, "SMSMessage", broken)
     campaign = send(launched(contacts=1))
     assert statuses(campaign) == {"unknown": 1}
 
@@ -559,22 +563,19 @@ def test_numbers_that_the_installation_may_not_write_to_are_stopped_at_the_door_
     assert_adds_up(campaign)
 
 
-def test_a_failing_intent_leaves_no_other_message_in_doubt(adapter, provider, monkeypatch):
-    """The second of two requests of a wave cannot be written down: the first is not left `sending`."""
+def test_a_failing_intent_leaves_no_message_in_doubt(adapter, provider, monkeypatch):
+    """The attempts of a wave cannot be written down: nothing of it is sent, or left `sending`."""
     adapter(providers.OneByOne)
     campaign = launched(contacts=2)
-    written: list[object] = []
 
-    def write_once(*args):
-        if written:
-            raise DatabaseError("the database went away")
-        written.append(args)
-        return write_intent(*args)
+    def fail(*args, **kwargs):
+        raise DatabaseError("the database went away")
 
-    monkeypatch.setattr(dispatch, "write_intent", write_once)
-    with pytest.raises(DatabaseError):
-        send_claim(claim_campaign(campaign.pk))
-    assert statuses(campaign) == {"sent": 1, "queued": 1}
-    assert provider.copies() == {number(1): 1}
+    monkeypatch.setattr(handover, "bulk_insert", fail)
+    for offer in (lambda: send_claim(claim_campaign(campaign.pk)), lambda: send_waiting(campaign.pk, seconds=5)):
+        with pytest.raises(DatabaseError):
+            offer()
+        assert statuses(campaign) == {"queued": 2}
+    assert provider.requests == []
     monkeypatch.undo()
     assert_adds_up(campaign)

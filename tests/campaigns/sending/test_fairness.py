@@ -98,6 +98,7 @@ def test_a_stop_counts_from_the_next_request_on_and_a_worker_that_waits_for_its_
         if next(sleeps) == 3:
             stop(Campaign.objects.get(pk=campaign.pk), actor=None)
 
+    monkeypatch.setattr(stdlib_time, "monotonic", lambda: 0.0)
     monkeypatch.setattr(stdlib_time, "sleep", stopped_while_waiting)
     send_claim(claim_campaign(campaign.pk))
     assert len(provider.requests) == 3, "one at once, and one after each of the two pauses before the stop"

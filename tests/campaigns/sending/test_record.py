@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -9,11 +10,11 @@ import pytest
 from django.db import InterfaceError, OperationalError
 
 from campaigns.models import Attempt, EventKind, GatewayState, MessageStatus, SentMessage
-from campaigns.sending import dispatch
+from campaigns.sending import pipeline
 from campaigns.sending.claim import claim_campaign
 from campaigns.sending.dispatch import send_claim
 from campaigns.sending.handover import Intent
-from campaigns.sending.record import record_results
+from campaigns.sending.record import record_answers, record_results
 from campaigns.sending.recovery import expire_leases, resend_unknown
 from sms_backends import (
     Outcome,
@@ -43,7 +44,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def no_pause(monkeypatch):
     """The database is tried again at once, and given up after very few tries."""
-    monkeypatch.setattr(dispatch, "RECORD_PAUSE", 0.0)
+    monkeypatch.setattr(pipeline, "RECORD_PAUSE", 0.0)
 
 
 def accepted(intent: Intent, **fields: object) -> list[SendResult]:
@@ -107,9 +108,9 @@ def test_the_answer_is_kept_until_the_database_is_back(provider, woken, monkeypa
     def record_when_back(*args, **kwargs):
         for failure in failures:
             raise failure
-        record_results(*args, **kwargs)
+        record_answers(*args, **kwargs)
 
-    monkeypatch.setattr(dispatch, "record_results", record_when_back)
+    monkeypatch.setattr(pipeline, "record_answers", record_when_back)
     send(campaign)
     assert statuses(campaign) == {"sent": 2}
     assert_adds_up(campaign)
@@ -117,15 +118,17 @@ def test_the_answer_is_kept_until_the_database_is_back(provider, woken, monkeypa
 
 def test_an_answer_that_cannot_be_recorded_costs_no_other(adapter, provider, monkeypatch, no_pause):
     adapter(providers.OneByOne)
-    monkeypatch.setattr(dispatch, "RECORD_SECONDS", 0.0)
+    monkeypatch.setattr(pipeline, "RECORD_SECONDS", 0.0)
+    both_are_open = threading.Barrier(2, timeout=30)
+    provider.during = lambda request: both_are_open.wait()
     campaign = launched(contacts=2)
 
-    def fail_for_the_first(intent, results, **kwargs):
-        if intent.messages[0].phone_number == number(1):
+    def fail_for_the_first(answers, **kwargs):
+        if any(intent.messages[0].phone_number == number(1) for intent, _results in answers):
             raise OperationalError("always")
-        record_results(intent, results, **kwargs)
+        record_answers(answers, **kwargs)
 
-    monkeypatch.setattr(dispatch, "record_results", fail_for_the_first)
+    monkeypatch.setattr(pipeline, "record_answers", fail_for_the_first)
     with pytest.raises(OperationalError):
         send_claim(claim_campaign(campaign.pk))
     the_lease_runs_out()
@@ -136,10 +139,11 @@ def test_an_answer_that_cannot_be_recorded_costs_no_other(adapter, provider, mon
 
 
 def test_trouble_with_early_receipts_costs_no_answer(provider, monkeypatch):
+
     def broken(*args):
         raise OperationalError("locked")
 
-    monkeypatch.setattr(dispatch, "match_early_receipts", broken)
+    monkeypatch.setattr(pipeline, "match_early_receipts", broken)
     campaign = send(launched(contacts=2))
     assert statuses(campaign) == {"sent": 2}
 

@@ -171,8 +171,8 @@ def test_kept_receipts_are_tried_again(swept, monkeypatch):
 
 
 def test_imports_without_a_worker_are_woken(swept, monkeypatch):
-    monkeypatch.setattr(importing, "stalled_imports", lambda: [(3, "checking"), (4, "committing")])
-    assert swept() == [("check_import", 3), ("commit_import", 4)]
+    monkeypatch.setattr(importing, "stalled_imports", lambda: [(3, "checking"), (4, "importing"), (5, "undoing")])
+    assert swept() == [("check_import", 3), ("commit_import", 4), ("undo_import", 5)]
 
 
 def test_sweeping_when_there_is_nothing_to_do_does_nothing(swept, provider):

@@ -3,64 +3,26 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
-from collections.abc import Callable
 
 import pytest
-from django.db import connection
 
 from campaigns import lifecycle, optouts, receipts
 from campaigns.models import Campaign, CampaignStatus, MessageStatus, OptOutSource
-from campaigns.sending import dispatch
-from campaigns.sending.claim import claim_campaign
 from campaigns.sending.dispatch import send_waiting
 from campaigns.sending.sweeper import sweep
 from sms_backends import DeliveryReceipt, DeliveryStatus
 from tests.campaigns import providers
 from tests.campaigns.building import assert_adds_up, launched, number, send, statuses
+from tests.campaigns.crowd import Crowd
 
 PEOPLE = 150
 
 
-class Crowd:
-    """Threads that each repeat one thing until they are told to stop; what one of them raises is kept."""
-
-    def __init__(self) -> None:
-        self.over = threading.Event()
-        self.errors: list[BaseException] = []
-        self.threads: list[threading.Thread] = []
-
-    def repeat(self, step: Callable[[], object]) -> None:
-        def run() -> None:
-            try:
-                while not self.over.is_set():
-                    step()
-                    time.sleep(0.001)
-            except BaseException as error:
-                self.errors.append(error)
-            finally:
-                connection.close()
-
-        self.threads.append(threading.Thread(target=run))
-
-    def work_until(self, enough: Callable[[], bool], *, seconds: float) -> None:
-        """Until `enough()`, or at the longest for `seconds`: a busy machine needs longer for the same crowd."""
-        for thread in self.threads:
-            thread.start()
-        give_up = time.monotonic() + seconds
-        while not enough() and not self.errors and time.monotonic() < give_up:
-            time.sleep(0.05)
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
-
-
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-def test_nobody_is_texted_twice_or_lost_whoever_does_what_at_the_same_time(adapter, provider, woken, monkeypatch):
+def test_nobody_is_texted_twice_or_lost_whoever_does_what_at_the_same_time(adapter, provider, woken):
     adapter(providers.OneByOne)
-    monkeypatch.setattr(dispatch, "claim_campaign", lambda pk: claim_campaign(pk, limit=7))
     provider.during = lambda request: time.sleep(0.01)
     campaign = launched(contacts=PEOPLE)
     dice = random.Random(20)
