@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -63,8 +64,10 @@ class DirtyFile:
         return len(self.contacts) + len(self.duplicates) + len(self.bad_rows)
 
 
-def make_dirty_file(row_count: int, *, seed: int = 1) -> DirtyFile:
-    """`row_count` rows that are not blank: about 4 % bad, 3 % duplicates; as many blank lines as 2 % on top."""
+def make_dirty_file(row_count: int, *, seed: int = 1, duplicates: float = 0.03) -> DirtyFile:
+    """
+    `row_count` rows that are not blank: about 4 % bad, and as many `duplicates` as asked for; 2 % blank lines on top.
+    """
     chance = random.Random(seed)
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
@@ -76,14 +79,14 @@ def make_dirty_file(row_count: int, *, seed: int = 1) -> DirtyFile:
             text.write(chance.choice(["\r\n", ";" * (len(HEADER) - 1) + "\r\n", "  ; ;\r\n"]))
             dirty.blank_count += 1
             line += 1
-        row = _row(chance, dirty, count, line)
+        row = _row(chance, dirty, count, line, duplicates)
         writer.writerow(row)
         line += 1 + sum(cell.count("\n") for cell in row)
     dirty.content = text.getvalue().encode("cp1251")
     return dirty
 
 
-def _row(chance: random.Random, dirty: DirtyFile, count: int, line: int) -> list[str]:
+def _row(chance: random.Random, dirty: DirtyFile, count: int, line: int, duplicates: float) -> list[str]:
     """One row, noted in `dirty` as what it is."""
     national = f"9{chance.randrange(10, 20)}{count:07d}"
     first_name, last_name, city = (chance.choice(names) for names in (_FIRST_NAMES, _LAST_NAMES, _CITIES))
@@ -91,8 +94,9 @@ def _row(chance: random.Random, dirty: DirtyFile, count: int, line: int) -> list
     if kind < 0.04:
         raw = chance.choice(_BAD_NUMBERS)(national)
         dirty.bad_rows.append(line)
-    elif kind < 0.07 and dirty.contacts:
-        number = chance.choice(list(dirty.contacts)[-500:])
+    elif kind < 0.04 + duplicates and dirty.contacts:
+        recent = list(itertools.islice(reversed(dirty.contacts), 500))
+        number = chance.choice(recent[::-1])
         raw = chance.choice(_SPELLINGS)(number.removeprefix("+7"))
         dirty.duplicates[line] = dirty.contacts[number][0]
     else:
@@ -110,8 +114,9 @@ def main() -> None:
     parser.add_argument("rows", type=int)
     parser.add_argument("path", type=Path)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--duplicates", type=float, default=0.03)
     arguments = parser.parse_args()
-    dirty = make_dirty_file(arguments.rows, seed=arguments.seed)
+    dirty = make_dirty_file(arguments.rows, seed=arguments.seed, duplicates=arguments.duplicates)
     arguments.path.write_bytes(dirty.content)
     print(
         f"{dirty.row_count} rows: {len(dirty.contacts)} contacts, {len(dirty.duplicates)} duplicates, "

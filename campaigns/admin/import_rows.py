@@ -9,9 +9,10 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from campaigns.composing import as_text, normalise_name
-from campaigns.models import Contact, ContactImport, ContactImportRow, RowKind
+from campaigns.models import Consent, Contact, ContactImport, ContactImportRow, RowKind
 
 #: Beside the kinds, which add up to all rows, two that look at good rows only.
 OPTED_OUT = "opted_out"
@@ -20,8 +21,9 @@ TAB_LABELS = {
     RowKind.NEW: _("New"),
     RowKind.CHANGED: _("Changed"),
     RowKind.UNCHANGED: _("Unchanged"),
-    RowKind.DUPLICATE: _("Duplicate"),
+    RowKind.DUPLICATE: pgettext_lazy("rows of a file", "Duplicate"),
     RowKind.BAD: _("Bad"),
+    RowKind.LEFT_OUT: _("Left out"),
     OPTED_OUT: _("Opted out"),
     REMARK: _("With remarks"),
 }
@@ -31,7 +33,8 @@ TAB_HELP = {
     RowKind.UNCHANGED: _("Contacts that have all of this already."),
     RowKind.DUPLICATE: _("The number stands further up in the file; only its first row counts."),
     RowKind.BAD: _("They are not imported. Download them, mend them and upload that file."),
-    OPTED_OUT: _("They become contacts, but stay opted out: no campaign reaches them."),
+    RowKind.LEFT_OUT: _("People who opted out: nothing of these rows is imported, and they stay opted out."),
+    OPTED_OUT: _("They stay opted out, whatever the file says: they are kept out of every sending."),
     REMARK: _("They are imported; read what was left out or understood."),
 }
 
@@ -72,7 +75,7 @@ def tabs_of(contact_import: ContactImport, wanted: str) -> list[Tab]:
     return [
         Tab(str(key), str(label), str(TAB_HELP[key]), counts[key], key == chosen)
         for key, label in TAB_LABELS.items()
-        if counts[key] or key in RowKind.values
+        if counts[key] or (key in RowKind.values and key != RowKind.LEFT_OUT)
     ]
 
 
@@ -93,19 +96,25 @@ def _values(row: ContactImportRow) -> Iterator[Value]:
     if row.kind == RowKind.BAD:
         yield from (Value("", cell) for cell in row.cells if cell)
         return
+    written = row.written or {}
+    if "consent" in written:
+        yield Value(_t("consent"), str(Consent(written["consent"]).label), str(Consent.UNKNOWN.label))
     for name, value in row.values.items():
         if name == "attributes":
-            yield from _attributes(value, row.before.get("attributes"))
+            yield from _attributes(value, row.before.get("attributes"), written.get("attributes"))
         else:
             label = str(Contact._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
             yield Value(label, value, _before(row.before[name]) if name in row.before else None)
 
 
-def _attributes(values: dict[str, Any], before: dict[str, Any] | None) -> Iterator[Value]:
+def _attributes(
+    values: dict[str, Any], before: dict[str, Any] | None, written: dict[str, Any] | None
+) -> Iterator[Value]:
     had = {normalise_name(name): as_text(value) for name, value in (before or {}).items()}
+    gets = {normalise_name(name): as_text(value) for name, value in (written or values).items()}
     for name, value in values.items():
-        old = had.get(normalise_name(name), "")
-        differs = before is not None and old != as_text(value)
+        old, new = had.get(normalise_name(name), ""), gets.get(normalise_name(name), "")
+        differs = before is not None and old != new
         yield Value(name, as_text(value), _before(old) if differs else None)
 
 

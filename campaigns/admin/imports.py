@@ -5,108 +5,56 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import phonenumbers
-from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
-from django.template.defaultfilters import filesizeformat
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+    StreamingHttpResponse,
+)
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.html import format_html
 from django.utils.http import content_disposition_header
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from campaigns import importing
-from campaigns.country_names import country_names
-from campaigns.importing.limits import MAX_FILE_BYTES
-from campaigns.models import ContactGroup, ContactImport, ImportStatus
+from campaigns import audit, importing, masking
+from campaigns.models import ContactImport, ImportStatus
 from campaigns.reports import workers_alive
 from campaigns.wakeups import wake
 
 from .base import BaseAdmin, acting_user
 from .display import count, moment
+from .import_forms import ReadingForm, UploadForm
 from .import_rows import rows_of, shown, tabs_of
 
 #: So long a request works at a file itself; what is left then is a worker's. Small files need no worker at all.
 IN_REQUEST_SECONDS = 5.0
 ROWS_PER_PAGE = 50
+#: A page about something under way asks how far it is this often.
+POLL_SECONDS = 2
 _TONES = {
+    ImportStatus.UPLOADED: "waiting",
     ImportStatus.CHECKING: "busy",
     ImportStatus.CHECKED: "waiting",
     ImportStatus.IMPORTING: "busy",
     ImportStatus.DONE: "good",
     ImportStatus.REFUSED: "bad",
     ImportStatus.CANCELLED: "quiet",
+    ImportStatus.UNDOING: "busy",
+    ImportStatus.UNDONE: "quiet",
 }
-
-
-def region_choices() -> list[tuple[str, str]]:
-    """The countries with phone numbers, named in the reader's language where `phonenumbers` knows it, by name."""
-    language = (get_language() or "en")[:2]
-    known_names = country_names()
-    names = {region: known_names.get(region, {}) for region in phonenumbers.SUPPORTED_REGIONS}
-    labels = (
-        (region, f"{_own_name(known, language) or region} (+{phonenumbers.country_code_for_region(region)})")
-        for region, known in names.items()
-    )
-    return sorted(labels, key=lambda choice: choice[1])
-
-
-def _own_name(names: dict[str, str], language: str) -> str:
-    """phonenumbers writes `*fr` for "as in French"."""
-    name = names.get(language) or names.get("en", "")
-    return names.get(name[1:], "") if name.startswith("*") else name
-
-
-class UploadForm(forms.Form):
-    """A contact file and what to do with its people."""
-
-    file = forms.FileField(
-        label=_("File"),
-        help_text=_("CSV or Excel (.xlsx), with a column of phone numbers. Names and any other columns come along."),
-        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx"}),
-    )
-    region = forms.ChoiceField(
-        label=_("Country"),
-        choices=region_choices,
-        help_text=_("Numbers in the file without a country code belong to this country."),
-    )
-    groups = forms.ModelMultipleChoiceField(
-        ContactGroup.objects.all(),
-        label=_("Add to groups"),
-        required=False,
-        help_text=_("A campaign is sent to groups."),
-    )
-    new_group = forms.CharField(
-        label=_("And to a new group"), max_length=150, required=False, help_text=_("Its name, or leave it empty.")
-    )
-
-    def __init__(self, *args: Any, admin_site: admin.AdminSite, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.initial["region"] = settings.SMS_DEFAULT_REGION
-        widget = AutocompleteSelectMultiple(ContactImport._meta.get_field("groups"), admin_site)
-        groups = self.fields["groups"]
-        assert isinstance(groups, forms.ModelMultipleChoiceField)
-        widget.choices = groups.choices
-        groups.widget = widget
-
-    def clean_file(self) -> Any:
-        file = self.cleaned_data["file"]
-        if file.size > MAX_FILE_BYTES:
-            raise forms.ValidationError(
-                _t("The file is too large: %(size)s. The limit is %(limit)s; split it into several files.")
-                % {"size": filesizeformat(file.size), "limit": filesizeformat(MAX_FILE_BYTES)}
-            )
-        return file
 
 
 @admin.register(ContactImport)
@@ -133,6 +81,7 @@ class ContactImportAdmin(BaseAdmin):
 
     class Media:
         css = {"all": ("campaigns/imports.css",)}
+        js = ("campaigns/imports.js",)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("campaigns.import_contact")
@@ -147,25 +96,25 @@ class ContactImportAdmin(BaseAdmin):
         return False
 
     def get_urls(self) -> list[Any]:
-        steps: dict[str, Callable[..., HttpResponse]] = {
+        posts: dict[str, Callable[..., HttpResponseBase]] = {
+            "read": self.read_view,
+            "read_anew": self.read_anew_view,
             "confirm": self.confirm_view,
             "cancel": self.cancel_view,
             "continue": self.continue_view,
         }
-        posts = [
+        views: dict[str, Callable[..., HttpResponseBase]] = {name: require_POST(view) for name, view in posts.items()}
+        views |= {"undo": self.undo_view, "progress": self.progress_view, "bad_rows": self.bad_rows_view}
+        paths = {"bad_rows": "bad-rows.csv", "progress": "progress.json"}
+        own = [
             path(
-                f"<int:pk>/{name}/",
-                self.admin_site.admin_view(require_POST(view)),
+                f"<int:pk>/{paths.get(name, f'{name}/')}",
+                self.admin_site.admin_view(view),
                 name=f"campaigns_contactimport_{name}",
             )
-            for name, view in steps.items()
+            for name, view in views.items()
         ]
-        bad_rows = path(
-            "<int:pk>/bad-rows.csv",
-            self.admin_site.admin_view(self.bad_rows_view),
-            name="campaigns_contactimport_bad_rows",
-        )
-        return [*posts, bad_rows, *super().get_urls()]
+        return [*own, *super().get_urls()]
 
     @admin.display(description=_("status"), ordering="status")
     def state(self, contact_import: ContactImport) -> SafeString:
@@ -198,15 +147,19 @@ class ContactImportAdmin(BaseAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Upload a file; it is checked at once, as far as that is quick."""
+        """Upload a file; what is wrong with all of it is said at once."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         uploaded = (request.POST, request.FILES) if request.method == "POST" else ()
         form = UploadForm(*uploaded, admin_site=self.admin_site)
         if form.is_valid():
-            file = form.cleaned_data.pop("file")
-            contact_import = importing.start(file, file_name=file.name, actor=acting_user(request), **form.cleaned_data)
-            work_on(contact_import)
+            file = form.cleaned_data["file"]
+            contact_import = importing.start(
+                file, file_name=file.name, actor=acting_user(request), look_first=True, **form.choices_made()
+            )
+            found = importing.look(contact_import)
+            if found.is_hopeless:
+                importing.refuse(contact_import, found.problem)
             return HttpResponseRedirect(contact_import.get_absolute_url())
         context = self.admin_context(request, title=_t("Import contacts"), form=form, **(extra_context or {}))
         context["media"] = self.media + form.media
@@ -217,18 +170,15 @@ class ContactImportAdmin(BaseAdmin):
     ) -> HttpResponse:
         """What became of each row, and the button that imports the good ones. Nothing is edited here."""
         contact_import = self._import_or_404(request, unquote(object_id))
+        if contact_import.status == ImportStatus.UPLOADED:
+            return self._reading_page(request, contact_import, ReadingForm(importing.look(contact_import)))
         tabs = tabs_of(contact_import, request.GET.get("rows", ""))
         tab = next(tab for tab in tabs if tab.is_open)
         page = Paginator(rows_of(contact_import, tab.key), ROWS_PER_PAGE).get_page(request.GET.get("page"))
         context = self.admin_context(
             request,
             title=contact_import.file_name,
-            contact_import=contact_import,
-            pill=state_pill(contact_import),
-            button=button_label(contact_import),
-            group_names=group_names(contact_import),
-            is_under_way=contact_import.status in importing.UNDER_WAY,
-            workers_alive=workers_alive(),
+            **state_context(contact_import),
             tabs=tabs,
             tab=tab,
             page=page,
@@ -236,6 +186,69 @@ class ContactImportAdmin(BaseAdmin):
             **(extra_context or {}),
         )
         return TemplateResponse(request, "admin/campaigns/contactimport/preview.html", context)
+
+    def _reading_page(self, request: HttpRequest, contact_import: ContactImport, form: ReadingForm) -> HttpResponse:
+        context = self.admin_context(
+            request,
+            title=contact_import.file_name,
+            contact_import=contact_import,
+            pill=state_pill(contact_import),
+            form=form,
+            look=form.look,
+        )
+        return TemplateResponse(request, "admin/campaigns/contactimport/reading.html", context)
+
+    def read_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Look at the file again, read otherwise; or check its rows, read so."""
+        contact_import = self._import_or_404(request, pk)
+        if contact_import.status != ImportStatus.UPLOADED:
+            return HttpResponseRedirect(contact_import.get_absolute_url())
+        look = importing.look(contact_import, importing.asked_reading(request.POST))
+        form = ReadingForm(look, request.POST)
+        if not form.is_about_these_columns():
+            return self._reading_page(request, contact_import, ReadingForm(look))
+        if "again" in request.POST or not form.is_valid():
+            return self._reading_page(request, contact_import, form)
+        if importing.read_as(contact_import, form.reading()):
+            work_on(contact_import)
+        return HttpResponseRedirect(contact_import.get_absolute_url())
+
+    def read_anew_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Back to how the file is read."""
+        contact_import = self._import_or_404(request, pk)
+        if not importing.read_anew(contact_import):
+            messages.warning(request, _t("It is too late to read this file in another way."))
+        return HttpResponseRedirect(contact_import.get_absolute_url())
+
+    def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What undoing would do, in numbers; then do it."""
+        contact_import = self._import_or_404(request, pk)
+        if request.method == "POST" and importing.begin_undo(contact_import, actor=acting_user(request)):
+            work_on(contact_import)
+        elif not importing.can_be_undone(contact_import):
+            messages.warning(request, _t("This import cannot be undone."))
+        elif request.method != "POST":
+            context = self.admin_context(
+                request,
+                title=_t("Undo the import"),
+                original=contact_import,
+                contact_import=contact_import,
+                plan=importing.undo_plan(contact_import),
+            )
+            return TemplateResponse(request, "admin/campaigns/contactimport/undo.html", context)
+        return HttpResponseRedirect(contact_import.get_absolute_url())
+
+    def progress_view(self, request: HttpRequest, pk: int) -> JsonResponse:
+        """How far it is, for the page that is open."""
+        contact_import = self._import_or_404(request, pk)
+        context = state_context(contact_import)
+        return JsonResponse(
+            {
+                "status": contact_import.status,
+                "seconds": POLL_SECONDS if context["is_under_way"] else 0,
+                "html": render_to_string("admin/campaigns/contactimport/progress.html", context, request),
+            }
+        )
 
     def confirm_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Import the good rows. A second click changes nothing."""
@@ -264,6 +277,15 @@ class ContactImportAdmin(BaseAdmin):
     def bad_rows_view(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
         """The bad rows with their reasons, to be mended and uploaded."""
         contact_import = self._import_or_404(request, pk)
+        if not request.user.has_perm(masking.FULL_NUMBERS):
+            raise PermissionDenied
+        audit.record(
+            "download_bad_rows",
+            actor=acting_user(request),
+            subject=contact_import.file_name,
+            count=contact_import.bad_count,
+            details={"import": contact_import.pk},
+        )
         name = contact_import.file_name.rpartition(".")[0] or contact_import.file_name
         file_name = _t("%(name)s - bad rows.csv") % {"name": name}
         return StreamingHttpResponse(
@@ -281,16 +303,35 @@ class ContactImportAdmin(BaseAdmin):
         return contact_import
 
 
+_STEPS: dict[str, tuple[Callable[..., bool], str]] = {
+    ImportStatus.CHECKING: (importing.check, "check_import"),
+    ImportStatus.IMPORTING: (importing.commit, "commit_import"),
+    ImportStatus.UNDOING: (importing.undo, "undo_import"),
+}
+
+
 def work_on(contact_import: ContactImport) -> None:
-    """Check or commit for a few seconds, and leave the rest to a worker."""
+    """Check, commit or undo for a few seconds, and leave the rest to a worker."""
     contact_import.refresh_from_db()
-    if contact_import.status == ImportStatus.CHECKING:
-        if importing.check(contact_import.pk, seconds=IN_REQUEST_SECONDS):
-            wake("check_import", contact_import.pk)
-    elif contact_import.status == ImportStatus.IMPORTING and importing.commit(
-        contact_import.pk, seconds=IN_REQUEST_SECONDS
-    ):
-        wake("commit_import", contact_import.pk)
+    if contact_import.status in _STEPS:
+        step, task = _STEPS[contact_import.status]
+        if step(contact_import.pk, seconds=IN_REQUEST_SECONDS):
+            wake(task, contact_import.pk)
+
+
+def state_context(contact_import: ContactImport) -> dict[str, Any]:
+    """What the part of the page needs that says where the import stands."""
+    return {
+        "contact_import": contact_import,
+        "pill": state_pill(contact_import),
+        "button": button_label(contact_import),
+        "group_names": group_names(contact_import),
+        "is_under_way": contact_import.status in importing.UNDER_WAY,
+        "can_be_undone": importing.can_be_undone(contact_import),
+        "percent": importing.percent_done(contact_import),
+        "poll_seconds": POLL_SECONDS,
+        "workers_alive": workers_alive(),
+    }
 
 
 def state_pill(contact_import: ContactImport) -> SafeString:

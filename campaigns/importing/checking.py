@@ -5,56 +5,69 @@ from __future__ import annotations
 import itertools
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.db import transaction
-from django.db.models import CharField, ExpressionWrapper, F
+from django.db.models import F
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from campaigns.audience import opted_out_numbers
-from campaigns.models import Contact, ContactImport, ContactImportRow, ImportStatus, RowKind
+from campaigns.models import Consent, ContactImport, ContactImportRow, FormerNumber, ImportStatus, RowKind
 from campaigns.resources import CleanRow, ContactResource
-from sms_backends.phone_numbers import InvalidPhoneNumber
+from sms_backends.phone_numbers import InvalidPhoneNumber, canonical
 
-from .columns import find_columns, is_phone_number, picked
+from .columns import HEADER_SEARCH_ROWS, Picker, find_layout, is_phone_number
 from .errors import FileRefused
+from .lookups import current_contacts, known_numbers, numbers_of_today
 from .reading import open_table
-from .tables import Row, Table
+from .rules import Outcome, Rules
+from .staging import Judged, as_json, store
+from .steps import refuse
+from .tables import Reading, Row, Table
 
-CHUNK_ROWS = 1000
+CHUNK_ROWS = 5000
 #: The rows of an import that become contacts.
 GOOD = (RowKind.NEW, RowKind.CHANGED, RowKind.UNCHANGED)
+#: Getting back to where a file was left may take long (workbooks); then at least as long is worked on from there.
+_LONGEST_RUN_SECONDS = 50.0
 
 
 def check(contact_import_id: int, *, seconds: float | None = None) -> bool:
     """
     Check the rows of an import and store them; True if there are more to check.
 
-    Works for about `seconds` at most (None: to the end); after True, or after a crash, call it again: it goes on where
-    it stopped. Two calls at once do no harm: one of them stops. A file that cannot be read makes the import `refused`.
+    Works for about `seconds` at most (None: to the end), not counting the way back to where it stopped; after True, or
+    after a crash, call it again. Two calls at once do no harm: one of them stops. A file that cannot be read makes the
+    import `refused`.
     """
-    deadline = None if seconds is None else time.monotonic() + seconds
     contact_import = ContactImport.objects.get(pk=contact_import_id)
     if contact_import.status != ImportStatus.CHECKING:
         return False
     with translation.override(contact_import.language or translation.get_language()):
         try:
-            with contact_import.file.open("rb") as file:
-                return _Check(contact_import, open_table(file)).run(deadline)
+            with contact_import.open_file() as file:
+                table = open_table(file, Reading.stored(contact_import.reading))
+                return _Check(contact_import, table).run(seconds)
         except FileRefused as refusal:
-            _refuse(contact_import, str(refusal))
+            refuse(contact_import, str(refusal))
         except FileNotFoundError:
-            _refuse(contact_import, _("The uploaded file is no longer there. Upload it again."))
+            refuse(contact_import, _("The uploaded file is no longer there. Upload it again."))
     return False
 
 
-def _refuse(contact_import: ContactImport, problem: str) -> None:
-    with transaction.atomic():
-        open_imports = ContactImport.objects.filter(pk=contact_import.pk, status=ImportStatus.CHECKING)
-        if open_imports.update(status=ImportStatus.REFUSED, problem=problem, finished_at=timezone.now()):
-            contact_import.rows.all().delete()
+class _Person:
+    """Whom a row is about: `number` is the number of today, `in_file` the one that the file has."""
+
+    __slots__ = ("former_opted_out", "in_file", "is_former", "number", "opted_out")
+
+    def __init__(self, number: str, in_file: str, opted_out: Collection[str]) -> None:
+        self.number, self.in_file = number, in_file
+        self.is_former = number != in_file
+        self.opted_out = canonical(number) in opted_out
+        self.former_opted_out = self.is_former and canonical(in_file) in opted_out
 
 
 class _Check:
@@ -65,47 +78,70 @@ class _Check:
         self.table = table
         self.cursor = contact_import.cursor
         self.region = contact_import.region or None
-        self.resource = ContactResource(self.region)
+        # Read now: the thread that cleans rows asks the database nothing, for its connection would be left open.
+        self.resource = ContactResource(self.region).with_definitions()
+        self.rules = Rules.of(contact_import)
+        self.has_former_numbers = FormerNumber.objects.exists()
+        self.language = translation.get_language()
 
-    def run(self, deadline: float | None) -> bool:
+    def run(self, seconds: float | None) -> bool:
+        began = time.monotonic()
         rows = self.table.rows()
-        first = next(rows, None)
-        if first is None:
+        head = list(itertools.islice(rows, HEADER_SEARCH_ROWS))
+        if not head:
             raise FileRefused(_("The file is empty."))
-        self.columns = find_columns(first.cells, self.region)
-        if not self.columns.headers:
-            rows = itertools.chain([first], rows)
-        rows = itertools.dropwhile(lambda row: row.number <= self.cursor, rows)
-        while chunk := list(itertools.islice(rows, CHUNK_ROWS)):
-            if not self._store(self._judged(chunk)):
-                return False  # cancelled, or somebody else is at it
-            if deadline is not None and time.monotonic() > deadline:
-                return True
+        layout = find_layout(head, self.region, Reading.stored(self.contact_import.reading))
+        self.columns, self.header_row = layout.columns, layout.header_row
+        self.picked = Picker(self.columns)
+        last = max(self.cursor, layout.header_row)
+        if self.cursor and self.table.rows_after:
+            self.rows = self.table.rows_after(last)
+        else:
+            self.rows = itertools.dropwhile(lambda row: row.number <= last, itertools.chain(head, rows))
+        deadline = None
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(self._next_chunk)
+            while chunk := coming.result():
+                if deadline is None and seconds is not None:
+                    back = time.monotonic() - began
+                    deadline = time.monotonic() + max(seconds, min(back, _LONGEST_RUN_SECONDS) if back > 1 else 0)
+                coming = ahead.submit(self._next_chunk)
+                if not self._store(self._judged(chunk)):
+                    return False  # cancelled, or somebody else is at it
+                if deadline is not None and time.monotonic() > deadline:
+                    return True
         self._finish()
         return False
 
-    def _judged(self, chunk: list[Row]) -> list[ContactImportRow]:
+    def _next_chunk(self) -> list[tuple[Row, CleanRow | Judged]]:
+        """Read and clean the next rows, in a thread of its own while the database takes those before."""
+        with translation.override(self.language):
+            return [(row, self._cleaned(row)) for row in itertools.islice(self.rows, CHUNK_ROWS)]
+
+    def _judged(self, cleaned: list[tuple[Row, CleanRow | Judged]]) -> list[Judged]:
         """Each row of the chunk with its kind, in order."""
-        cleaned = [(row, self._cleaned(row)) for row in chunk]
         numbers = {clean.phone_number for _row, clean in cleaned if isinstance(clean, CleanRow)}
-        first_rows = self._rows_before(numbers)
         contacts = current_contacts(numbers)
-        opted_out = opted_out_numbers(numbers)
+        today = numbers_of_today(numbers - contacts.keys()) if self.has_former_numbers else {}
+        if today:
+            contacts |= current_contacts(today.values())
+        first_rows = self._rows_before((numbers - today.keys()) | set(today.values()))
+        opted_out = opted_out_numbers(map(canonical, numbers | set(today.values())))
         judged = []
         for row, clean in cleaned:
-            if isinstance(clean, ContactImportRow):
+            if isinstance(clean, Judged):
                 judged.append(clean)
                 continue
-            if (before := first_rows.setdefault(clean.phone_number, row.number)) != row.number:
-                judged.append(self._duplicate(row, clean, before))
+            person = _Person(today.get(clean.phone_number, clean.phone_number), clean.phone_number, opted_out)
+            if (before := first_rows.setdefault(person.number, row.number)) != row.number:
+                judged.append(self._duplicate(row, clean, person, before))
                 continue
-            current = contacts.get(clean.phone_number)
-            judged.append(self._good(row, clean, current, opted_out=clean.phone_number in opted_out))
+            judged.append(self._good(row, clean, person, contacts.get(person.number)))
         return judged
 
-    def _cleaned(self, row: Row) -> CleanRow | ContactImportRow:
+    def _cleaned(self, row: Row) -> CleanRow | Judged:
         """The row's cells as values, or the row as a bad one."""
-        phone, fields, attributes = picked(row.cells, self.columns)
+        phone, fields, attributes = self.picked(row.cells)
         if row.line_count > 1 and self._swallows_others(row):
             reason = _(
                 "The row runs over several lines (%(count)d) and has other rows inside: "
@@ -129,46 +165,77 @@ class _Check:
         )
         return any(is_phone_number(piece, self.region) for piece in pieces)
 
-    def _bad(self, row: Row, reason: str, *, column: str) -> ContactImportRow:
-        return self._row(row, RowKind.BAD, column=column[:255], reason=reason, cells=row.cells)
+    def _bad(self, row: Row, reason: str, *, column: str) -> Judged:
+        return Judged(row.number, RowKind.BAD, column=column[:255], reason=reason, cells=as_json(row.cells))
 
-    def _duplicate(self, row: Row, clean: CleanRow, before: int) -> ContactImportRow:
-        reason = _("The same number as in row %(row)d, which counts.") % {"row": before}
-        return self._row(row, RowKind.DUPLICATE, phone_number=clean.phone_number, values=clean.values, reason=reason)
-
-    def _good(
-        self, row: Row, clean: CleanRow, current: Mapping[str, Any] | None, *, opted_out: bool
-    ) -> ContactImportRow:
-        kind, before = kind_of(current, clean.values)
-        remarks = list(clean.remarks)
-        if clean.number.assumed:
-            remarks.append(_("Read as %(number)s, the only way it makes sense.") % {"number": clean.phone_number})
-        if opted_out:
-            remarks.append(_("Has opted out: becomes a contact all the same, but gets no messages."))
-        return self._row(
-            row,
-            kind,
-            phone_number=clean.phone_number,
-            values=clean.values,
-            before=before,
-            opted_out=opted_out,
-            remark=" ".join(remarks),
+    def _duplicate(self, row: Row, clean: CleanRow, person: _Person, before: int) -> Judged:
+        reason = _("The same number as in row %(row)d, which counts.")
+        if person.is_former:
+            reason = _("A former number of the person in row %(row)d, which counts.")
+        values = as_json(clean.values)
+        number = person.number
+        return Judged(
+            row.number, RowKind.DUPLICATE, phone_number=number, values=values, reason=reason % {"row": before}
         )
 
-    def _row(self, row: Row, kind: RowKind, **fields: Any) -> ContactImportRow:
-        return ContactImportRow(contact_import=self.contact_import, number=row.number, kind=kind, **fields)
+    def _good(self, row: Row, clean: CleanRow, person: _Person, current: Mapping[str, Any] | None) -> Judged:
+        outcome = self.rules.outcome(current, clean.values, opted_out=person.opted_out, is_former=person.is_former)
+        if person.former_opted_out:
+            outcome = Outcome(RowKind.LEFT_OUT)
+        number = clean.number
+        return Judged(
+            row.number,
+            outcome.kind,
+            person.number,
+            number.region,
+            number.time_zone,
+            as_json(clean.values),
+            "[]",
+            "",
+            "",
+            " ".join(self._remarks(clean, person, outcome, current)),
+            person.in_file if person.is_former else "",
+            person.opted_out,
+            as_json(outcome.before) if outcome.before else "{}",
+            as_json(outcome.written) if outcome.written else None,
+        )
+
+    def _remarks(
+        self, clean: CleanRow, person: _Person, outcome: Outcome, current: Mapping[str, Any] | None
+    ) -> Iterator[str]:
+        yield from clean.remarks
+        if clean.number.assumed:
+            yield _("Read as %(number)s, the only way it makes sense.") % {"number": clean.phone_number}
+        if person.is_former:
+            yield _(
+                "%(former)s is a former number of the contact with %(number)s. The row is that contact's, who keeps "
+                "the number of today; no consent is recorded."
+            ) % {"former": person.in_file, "number": person.number}
+        if person.former_opted_out:
+            yield _("The former number has opted out: left out of the import.")
+        elif outcome.kind == RowKind.LEFT_OUT:
+            yield _("Has opted out: left out of the import.")
+        elif person.opted_out:
+            yield _("Has opted out: becomes a contact all the same, but is kept out of every sending.")
+        elif self.rules.consent and current and current["consent"] == Consent.WITHDRAWN:
+            yield _("Has withdrawn the consent, which stays so.")
 
     def _rows_before(self, numbers: Iterable[str]) -> dict[str, int]:
         """In which row of the file each of the numbers stood first, as far as the earlier chunks go."""
-        rows = self.contact_import.rows.filter(phone_number__in=numbers, kind__in=GOOD, number__lte=self.cursor)
-        return dict(rows.values_list("phone_number", "number"))
+        if not self.cursor:
+            return {}
+        # Written so that only the index that begins with the number serves it, whatever the database expects to find.
+        pk, cursor = int(self.contact_import.pk), int(self.cursor)
+        kinds = ", ".join(f"'{kind}'" for kind in (RowKind.DUPLICATE, RowKind.BAD))
+        condition = f"contact_import_id + 0 = {pk} AND number + 0 <= {cursor} AND kind NOT IN ({kinds})"
+        return known_numbers(ContactImportRow, numbers, condition=condition, values="number")
 
-    def _store(self, judged: list[ContactImportRow]) -> bool:
+    def _store(self, judged: list[Judged]) -> bool:
         """Store a chunk and move the cursor past it; False if the import is no longer this run's to check."""
         with transaction.atomic():
             moved = self._move(judged[-1].number, **tally(judged))
             if moved:
-                ContactImportRow.objects.bulk_create(judged, batch_size=CHUNK_ROWS)
+                store(self.contact_import.pk, judged)
         return moved
 
     def _move(self, cursor: int, **updates: Any) -> bool:
@@ -180,7 +247,7 @@ class _Check:
                 heartbeat_at=timezone.now(),
                 encoding=self.table.encoding,
                 delimiter=self.table.delimiter,
-                columns=self._columns_json(),
+                columns=self._columnsas_json(),
                 **updates,
             )
             == 1
@@ -188,39 +255,24 @@ class _Check:
         self.cursor = cursor
         return moved
 
-    def _columns_json(self) -> dict[str, Any]:
+    def _columnsas_json(self) -> dict[str, Any]:
         return {
             "list": self.columns.described(),
             "headers": list(self.columns.headers),
+            "header_row": self.header_row,
             "sheet": self.table.sheet,
+            "percent": self.table.percent(),
+            "last_row": self.cursor,
         }
 
     def _finish(self) -> None:
         if not self.cursor:
+            self._move(0)  # what the columns are called is known all the same
             raise FileRefused(_("The file has a header but no rows below it."))
         self._move(self.cursor, status=ImportStatus.CHECKED)
 
 
-def current_contacts(phone_numbers: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """What the contacts with these numbers have now, by number, with their ids as `pk`."""
-    # As plain text: PhoneNumberField would parse each number on its way in and out.
-    contacts = Contact.objects.annotate(number=ExpressionWrapper(F("phone_number"), output_field=CharField()))
-    found = contacts.filter(number__in=phone_numbers).values("pk", "number", *ContactResource.VALUE_FIELDS)
-    return {contact["number"]: contact for contact in found}
-
-
-def kind_of(current: Mapping[str, Any] | None, values: Mapping[str, Any]) -> tuple[RowKind, dict[str, Any]]:
-    """What `values` mean for a contact (None: there is none), and what it has now where they differ."""
-    if current is None:
-        return RowKind.NEW, {}
-    changes = ContactResource.changes(current, values)
-    if not changes:
-        return RowKind.UNCHANGED, {}
-    before = {name: current[name] for name in changes}
-    return RowKind.CHANGED, before
-
-
-def tally(judged: Iterable[ContactImportRow]) -> dict[str, Any]:
+def tally(judged: Iterable[Judged]) -> dict[str, Any]:
     """The rows as additions to the import's counters."""
     counts: dict[str, int] = {}
     for row in judged:
@@ -229,7 +281,7 @@ def tally(judged: Iterable[ContactImportRow]) -> dict[str, Any]:
     return {counter: F(counter) + count for counter, count in counts.items()}
 
 
-def _counters(row: ContactImportRow) -> Iterator[str]:
+def _counters(row: Judged) -> Iterator[str]:
     yield f"{row.kind}_count"
     if row.opted_out:
         yield "opted_out_count"

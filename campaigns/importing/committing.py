@@ -1,20 +1,35 @@
-"""The second half of an import: the good rows become contacts, in chunks, each all or nothing."""
+"""
+The second half of an import: the good rows become contacts, in chunks, each all or nothing.
+
+New people are made by the database itself out of the stored rows. Whoever was a contact before is compared again, under
+lock, and what was really changed is noted on the row: that is what can be undone.
+"""
 
 from __future__ import annotations
 
+import json
 import time
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Count, F, Max, Q
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 
+from campaigns.memberships import add_members
 from campaigns.models import Contact, ContactImport, ContactImportRow, ImportStatus, RowKind
-from campaigns.resources import ContactResource
+from campaigns.sending.bulk_update import update_rows
 
-from .checking import CHUNK_ROWS, GOOD, current_contacts, kind_of
+from .checking import GOOD
+from .consent_history import note_consents
+from .lookups import current_contacts
+from .new_contacts import insert_new_contacts, join_new_contacts
+from .rules import Outcome, Rules
 
-_WRITTEN_FIELDS = (*ContactResource.VALUE_FIELDS, "updated_at")
+CHUNK_ROWS = 5000
+EXISTING = (RowKind.CHANGED, RowKind.UNCHANGED)
 
 
 def commit(contact_import_id: int, *, seconds: float | None = None) -> bool:
@@ -29,102 +44,170 @@ def commit(contact_import_id: int, *, seconds: float | None = None) -> bool:
     contact_import = ContactImport.objects.get(pk=contact_import_id)
     if contact_import.status != ImportStatus.IMPORTING:
         return False
-    group_ids = list(contact_import.groups.values_list("pk", flat=True))
-    cursor = contact_import.cursor
-    while rows := _next_rows(contact_import, cursor):
-        if not _commit_chunk(contact_import, cursor, rows, group_ids):
+    if _refuse_without_permission(contact_import):
+        return False
+    group_ids = sorted(contact_import.groups.values_list("pk", flat=True))
+    while (end := end_of_chunk(contact_import)) is not None:
+        if not _commit_chunk(contact_import, end, group_ids):
             return False  # cancelled, or somebody else is at it
-        cursor = rows[-1].number
+        contact_import.cursor = end
         if deadline is not None and time.monotonic() > deadline:
             return True
-    _move(contact_import, cursor, cursor, status=ImportStatus.DONE, finished_at=timezone.now())
+    _move(contact_import, contact_import.cursor, status=ImportStatus.DONE, finished_at=timezone.now())
     return False
 
 
-def _next_rows(contact_import: ContactImport, cursor: int) -> list[ContactImportRow]:
-    rows = contact_import.rows.filter(number__gt=cursor, kind__in=GOOD).order_by("number")
-    return list(rows.only("contact_import", "number", "kind", "phone_number", "values")[:CHUNK_ROWS])
-
-
-@transaction.atomic
-def _commit_chunk(
-    contact_import: ContactImport, cursor: int, rows: list[ContactImportRow], group_ids: list[int]
-) -> bool:
-    if not _move(contact_import, cursor, rows[-1].number):
+def _refuse_without_permission(contact_import: ContactImport) -> bool:
+    """Nothing is begun for somebody who has lost the permission since; what was begun is finished."""
+    user = contact_import.created_by
+    if user is None or contact_import.cursor or user.has_perm("campaigns.import_contact"):
         return False
-    outcome, contact_ids = _write_contacts(rows)
-    _correct_figures(contact_import, rows, outcome)
-    _add_to_groups(contact_ids, group_ids)
+    problem = _("%(user)s may not import contacts any more.") % {"user": user}
+    begun = ContactImport.objects.filter(pk=contact_import.pk, status=ImportStatus.IMPORTING, cursor=0)
+    begun.update(status=ImportStatus.REFUSED, problem=problem, finished_at=timezone.now())
     return True
 
 
-def _move(contact_import: ContactImport, cursor: int, new_cursor: int, **updates: Any) -> bool:
+def end_of_chunk(contact_import: ContactImport) -> int | None:
+    """The number of the last of the next good rows."""
+    rows = contact_import.rows.filter(number__gt=contact_import.cursor, kind__in=GOOD).order_by("number")
+    end: int | None = rows.values("number")[:CHUNK_ROWS].aggregate(end=Max("number"))["end"]
+    return end
+
+
+@transaction.atomic
+def _commit_chunk(contact_import: ContactImport, end: int, group_ids: list[int]) -> bool:
+    cursor = contact_import.cursor
+    if not _move(contact_import, end):
+        return False
+    rows = contact_import.rows.filter(number__gt=cursor, number__lte=end).exclude(phone_number="")
+    counts = rows.aggregate(new=Count("pk", filter=Q(kind=RowKind.NEW)), old=Count("pk", filter=Q(kind__in=EXISTING)))
+    now = timezone.now()
+    made = insert_new_contacts(contact_import, cursor, end, now) if counts["new"] else 0
+    if made:
+        join_new_contacts(contact_import, cursor, end, now, group_ids)
+    kinds = EXISTING if made == counts["new"] else GOOD
+    if counts["old"] or made != counts["new"]:
+        known = rows.filter(kind__in=kinds).defer("cells", "column", "reason", "remark")
+        _write_known(contact_import, list(known), now, group_ids)
+    note_consents(contact_import, cursor, end, now)
+    return True
+
+
+def _move(contact_import: ContactImport, new_cursor: int, **updates: Any) -> bool:
     """Move the cursor; False if it is not where this run left it, or the import not being imported any more."""
-    mine = ContactImport.objects.filter(pk=contact_import.pk, status=ImportStatus.IMPORTING, cursor=cursor)
+    mine = ContactImport.objects.filter(
+        pk=contact_import.pk, status=ImportStatus.IMPORTING, cursor=contact_import.cursor
+    )
     return mine.update(cursor=new_cursor, heartbeat_at=timezone.now(), **updates) == 1
 
 
-def _write_contacts(rows: list[ContactImportRow]) -> tuple[dict[str, RowKind], list[int]]:
+def _write_known(
+    contact_import: ContactImport, rows: list[ContactImportRow], now: datetime, group_ids: list[int]
+) -> None:
     """
-    Make and update contacts; says by number what was done, and the ids of all of them.
+    Those who were contacts before, or have become it since the check, or no longer are.
 
-    New ones are inserted first, leaving out those that somebody else makes at this moment; then what all of them have
-    is read under lock and only differences are written, so nothing is lost whoever was first.
+    What they have is read under lock and only differences are written, so nothing is lost whoever was first.
     """
-    values = {row.phone_number: row.values for row in rows}
-    present = current_contacts(values)
-    outcome = {number: RowKind.NEW for number in values if number not in present}
-    Contact.objects.bulk_create([_new_contact(number, values[number]) for number in outcome], ignore_conflicts=True)
-
-    locked = {number: it["pk"] for number, it in present.items()}
-    list(Contact.objects.select_for_update().filter(pk__in=locked.values()).values_list("pk"))
-    contacts = current_contacts(values)
-    updated = []
-    for number, current in contacts.items():
-        kind, _before = kind_of(current, values[number])
-        if number in present:
-            outcome[number] = kind
-        if kind == RowKind.CHANGED:
-            updated.append(_updated_contact(current, values[number]))
-    # By way of an insert that meets the existing number: many times faster than bulk_update().
-    Contact.objects.bulk_create(
-        updated, update_conflicts=True, unique_fields=["phone_number"], update_fields=_WRITTEN_FIELDS
-    )
-    return outcome, [current["pk"] for current in contacts.values()]
-
-
-def _new_contact(phone_number: str, values: dict[str, Any]) -> Contact:
-    contact = Contact(phone_number=phone_number, **values)
-    contact.fill_from_number()
-    return contact
-
-
-def _updated_contact(current: dict[str, Any], values: dict[str, Any]) -> Contact:
-    fields = {name: current[name] for name in ContactResource.VALUE_FIELDS}
-    return Contact(phone_number=current["number"], **{**fields, **ContactResource.changes(current, values)})
-
-
-def _correct_figures(contact_import: ContactImport, rows: list[ContactImportRow], outcome: dict[str, RowKind]) -> None:
-    """Rows that came to something else than the check had foreseen."""
-    moved = [row for row in rows if outcome[row.phone_number] != row.kind]
-    if not moved:
-        return
-    changes: dict[str, int] = {}
-    for row in moved:
-        changes[f"{row.kind}_count"] = changes.get(f"{row.kind}_count", 0) - 1
-        row.kind = outcome[row.phone_number]
-        changes[f"{row.kind}_count"] = changes.get(f"{row.kind}_count", 0) + 1
-    ContactImportRow.objects.bulk_update(moved, ["kind"])
-    ContactImport.objects.filter(pk=contact_import.pk).update(**{name: F(name) + by for name, by in changes.items()})
-
-
-def _add_to_groups(contact_ids: list[int], group_ids: list[int]) -> None:
-    """Memberships are no change of a contact; those that exist already cost no write."""
-    membership = Contact.groups.through
-    for group_id in group_ids:
-        members = membership.objects.filter(contactgroup_id=group_id, contact_id__in=contact_ids)
-        missing = set(contact_ids) - set(members.values_list("contact_id", flat=True))
-        membership.objects.bulk_create(
-            [membership(contact_id=contact_id, contactgroup_id=group_id) for contact_id in sorted(missing)],
-            ignore_conflicts=True,
+    rules = Rules.of(contact_import)
+    numbers = [row.phone_number for row in rows]
+    contacts = current_contacts(numbers, lock=True)
+    if moved := _read_as_in_the_file(rows, contacts):
+        contacts |= current_contacts(moved, lock=True)
+    rows = [row for row in rows if not _is_made_now(row, contacts.get(row.phone_number), now)]
+    vanished = {row.phone_number for row in rows} - set(contacts)
+    if vanished:
+        contacts.update(_make_again(contact_import, vanished, rows, now, group_ids))
+    outcomes = {
+        row.pk: Outcome(RowKind.NEW)
+        if row.phone_number in vanished
+        else rules.outcome(
+            contacts[row.phone_number], row.values, opted_out=row.opted_out, is_former=bool(row.file_number)
         )
+        for row in rows
+    }
+    _update_contacts(contacts, rows, outcomes, now)
+    _note_differences(contact_import, rows, outcomes)
+    _join_known([row for row in rows if row.phone_number not in vanished], contacts, group_ids)
+
+
+def _read_as_in_the_file(rows: list[ContactImportRow], contacts: dict[str, dict[str, Any]]) -> list[str]:
+    """Whose contact is gone since the check is nobody's former number any more: the file's own numbers, which count."""
+    alone = [row for row in rows if row.file_number and row.phone_number not in contacts]
+    for row in alone:
+        row.phone_number, row.file_number = row.file_number, ""
+    update_rows(ContactImportRow, ("phone_number",), [(row.phone_number, row.pk) for row in alone], file_number="")
+    return [row.phone_number for row in alone]
+
+
+def _is_made_now(row: ContactImportRow, contact: dict[str, Any] | None, now: datetime) -> bool:
+    return row.kind == RowKind.NEW and contact is not None and contact["created_at"] == now
+
+
+def _make_again(
+    contact_import: ContactImport, numbers: set[str], rows: list[ContactImportRow], now: datetime, group_ids: list[int]
+) -> dict[str, dict[str, Any]]:
+    """People who were contacts at the check and have been deleted since."""
+    for row in (row for row in rows if row.phone_number in numbers):
+        insert_new_contacts(contact_import, row.number - 1, row.number, now, kind=None)
+        join_new_contacts(contact_import, row.number - 1, row.number, now, group_ids, kind=None)
+    return current_contacts(numbers)
+
+
+def _update_contacts(
+    contacts: dict[str, dict[str, Any]], rows: list[ContactImportRow], outcomes: dict[int, Outcome], now: datetime
+) -> None:
+    """In one statement for all that get values in the same fields: nearly all rows of a file are alike."""
+    by_fields: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    for row in rows:
+        written = outcomes[row.pk].written
+        if written:
+            values = (as_stored(name, value) for name, value in written.items())
+            by_fields.setdefault(tuple(written), []).append((*values, contacts[row.phone_number]["pk"]))
+    for names, updates in by_fields.items():
+        update_rows(Contact, names, updates, updated_at=now)
+
+
+def as_stored(name: str, value: Any) -> Any:
+    """A value of `written` as `update_rows()` takes it."""
+    if name == "attributes":
+        return json.dumps(value)
+    if name == "consented_at" and value is not None:
+        return parse_datetime(value)
+    return value
+
+
+def _note_differences(
+    contact_import: ContactImport, rows: list[ContactImportRow], outcomes: dict[int, Outcome]
+) -> None:
+    """Rows that came to something else than the check had foreseen: their kind, and what there is to undo."""
+    counts: dict[str, int] = {}
+    differing = []
+    for row in rows:
+        outcome = outcomes[row.pk]
+        if outcome.kind != row.kind:
+            counts[f"{row.kind}_count"] = counts.get(f"{row.kind}_count", 0) - 1
+            counts[f"{outcome.kind}_count"] = counts.get(f"{outcome.kind}_count", 0) + 1
+        if outcome.kind != row.kind or outcome.before != row.before:
+            written = None if outcome.written is None else json.dumps(outcome.written)
+            differing.append((str(outcome.kind), json.dumps(outcome.before), written, row.pk))
+    update_rows(ContactImportRow, ("kind", "before", "written"), differing)
+    if counts:
+        changes = {name: F(name) + by for name, by in counts.items()}
+        ContactImport.objects.filter(pk=contact_import.pk).update(**changes)
+
+
+def _join_known(rows: list[ContactImportRow], contacts: dict[str, dict[str, Any]], group_ids: list[int]) -> None:
+    """Memberships are no change of a contact; those that exist already cost no write. What is new is noted."""
+    membership = Contact.groups.through
+    row_of = {contacts[row.phone_number]["pk"]: row.pk for row in rows if row.phone_number in contacts}
+    joined: dict[int, list[int]] = {}
+    for group_id in group_ids:
+        members = membership.objects.filter(contactgroup_id=group_id, contact_id__in=row_of)
+        missing = sorted(set(row_of) - set(members.values_list("contact_id", flat=True)))
+        if missing:
+            add_members(group_id, missing)
+        for contact_id in missing:
+            joined.setdefault(row_of[contact_id], []).append(group_id)
+    update_rows(ContactImportRow, ("joined",), [(json.dumps(ids), pk) for pk, ids in joined.items()])

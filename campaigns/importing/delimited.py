@@ -14,27 +14,38 @@ from django.utils.translation import gettext as _
 
 from . import limits
 from .columns import find_phone_columns
-from .encodings import detect_encoding
+from .encodings import detect_encoding, is_encoded
 from .errors import FileRefused
-from .tables import Row, Table, limited
+from .tables import Row, Table, limited, tidied
 
 DELIMITERS = (";", ",", "\t", "|")
 _SAMPLE_LINES = 50
 #: A first line by which Excel is told the delimiter.
-_SEP_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
+_SEP_LINE = re.compile(r"[\s\ufeff]*\"?sep=(.)\"?[\s;,]*", re.IGNORECASE)
 
 
-def open_delimited(file: BinaryIO) -> Table:
-    """Find out encoding and delimiter. Raises FileRefused if `file` is not a text."""
-    encoding = detect_encoding(file)
+def open_delimited(file: BinaryIO, *, encoding: str = "", delimiter: str = "") -> Table:
+    """
+    Find out encoding and delimiter, unless they are given.
+
+    Raises FileRefused if `file` is not a text, or not one in this encoding.
+    """
+    if not encoding:
+        encoding = detect_encoding(file)
+    elif not is_encoded(file, encoding):
+        raise FileRefused(_("The file is not written in this encoding; choose another one."))
+    size = max(file.seek(0, io.SEEK_END), 1)
     sample = list(itertools.islice(_lines(file, encoding), _SAMPLE_LINES))
     announced = _SEP_LINE.fullmatch(sample[0]) if sample else None
-    delimiter = announced[1] if announced else _likeliest_delimiter(sample)
+    delimiter = delimiter or (announced[1] if announced else _likeliest_delimiter(sample))
 
     def rows() -> Iterator[Row]:
         return limited(_rows(_lines(file, encoding), delimiter, skip_first=announced is not None))
 
-    return Table(rows, encoding=encoding, delimiter=delimiter)
+    def percent() -> int:
+        return min(int(file.tell() * 100 / size), 100)
+
+    return Table(rows, encoding=encoding, delimiter=delimiter, percent=percent)
 
 
 def _lines(file: BinaryIO, encoding: str) -> Iterator[str]:
@@ -58,7 +69,8 @@ def _likeliest_delimiter(sample: list[str]) -> str:
         rows = [row.cells for row in itertools.islice(_rows(iter(sample), delimiter, lenient=True), _SAMPLE_LINES)]
         rows = [cells for cells in rows if any(cells)]
         width = len(rows[0]) if rows else 0
-        if width < 2:
+        cuts_data = len(rows) == 1 or any(len(cells) > 1 for cells in rows[1:])
+        if width < 2 or not cuts_data:
             return False, 0, 0
         phones = [rows[0][position] for position in find_phone_columns(rows[0])]
         cut_well = any(not set(DELIMITERS).intersection(header) for header in phones)
@@ -75,7 +87,7 @@ def _rows(lines: Iterator[str], delimiter: str, *, skip_first: bool = False, len
     a sample may end inside a quoted cell.
     """
     source = _Source(lines)
-    reader = csv.reader(source, delimiter=delimiter)
+    reader = csv.reader(source, delimiter=delimiter, skipinitialspace=True)
     begins_at = 1
     try:
         for cells in reader:
@@ -83,7 +95,7 @@ def _rows(lines: Iterator[str], delimiter: str, *, skip_first: bool = False, len
             if not lenient and (source.exhausted or line_count > limits.MAX_LINES_PER_ROW):
                 raise _unclosed_quote(begins_at)
             if not (skip_first and begins_at == 1):
-                yield Row(begins_at, [cell.strip() for cell in cells], line_count)
+                yield Row(begins_at, [tidied(cell) for cell in cells], line_count)
             begins_at = reader.line_num + 1
     except csv.Error:
         # The one error the reader has outside its strict mode: a cell of more than 131,072 characters.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -15,8 +17,20 @@ from django.test import Client
 from django.urls import reverse
 
 from campaigns.admin import imports as import_admin
+from campaigns.admin.import_forms import ReadingForm
 from campaigns.importing import checking
-from campaigns.models import Contact, ContactGroup, ContactImport, Heartbeat, ImportStatus, OptOut, User
+from campaigns.models import (
+    AuditEvent,
+    Contact,
+    ContactGroup,
+    ContactImport,
+    Heartbeat,
+    ImportSource,
+    ImportStatus,
+    OptOut,
+    User,
+)
+from tests.campaigns.screens import check_rows, read_form, said, sign_in, text_of
 from tests.dirty_file import make_dirty_file
 
 pytestmark = pytest.mark.django_db
@@ -31,16 +45,23 @@ def media(settings: Any, tmp_path: Path) -> None:
 
 @pytest.fixture
 def operator(client: Client) -> Client:
-    """Signed in, and allowed to import; nothing else."""
+    """Signed in, and allowed to import and to see numbers; nothing else."""
     user = User.objects.create_user("olga", password="x", is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="import_contact"))
+    user.user_permissions.add(*Permission.objects.filter(codename__in=["import_contact", "view_full_numbers"]))
     client.force_login(user)
     return client
 
 
 def upload(client: Client, content: bytes | str, *, name: str = "contacts.csv", **data: Any) -> HttpResponse:
+    response = upload_only(client, content, name=name, **data)
+    form = response.context.get("form")
+    return check_rows(client) if isinstance(form, ReadingForm) else response
+
+
+def upload_only(client: Client, content: bytes | str, *, name: str = "contacts.csv", **data: Any) -> Any:
+    """Ends at how the file is read, or at what is wrong with it."""
     file = SimpleUploadedFile(name, content if isinstance(content, bytes) else content.encode())
-    return client.post(ADD, {"file": file, "region": "RU", **data}, follow=True)  # type: ignore[return-value]
+    return client.post(ADD, {"file": file, "region": "RU", **data}, follow=True)
 
 
 def step(client: Client, name: str) -> HttpResponse:
@@ -79,6 +100,15 @@ def test_confirming_imports_the_good_rows_without_any_worker(operator: Client) -
     assert set(contact.groups.values_list("name", flat=True)) == {"Old", "VIP"}
     imported = ContactImport.objects.get()
     assert (imported.status, imported.created_by and imported.created_by.username) == (ImportStatus.DONE, "olga")
+
+
+@pytest.mark.parametrize("chosen", ["groups", "new_group"])
+def test_nobody_is_put_into_a_smart_group_by_a_file(operator: Client, chosen: str) -> None:
+    group = ContactGroup.objects.create(name="Clever", conditions={})
+    data: dict[str, Any] = {"groups": [group.pk]} if chosen == "groups" else {"new_group": "Clever"}
+    response = upload_only(operator, "phone\n89121234501\n", **data)
+    assert response.context["form"].errors.keys() == {chosen}
+    assert not ContactImport.objects.exists()
 
 
 def test_an_import_leads_on_to_a_campaign_to_its_groups(client: Client) -> None:
@@ -120,7 +150,7 @@ def test_each_kind_opens_its_rows(operator: Client) -> None:
     assert "<del>Omsk</del> <ins>Ufa</ins>" in changed
     assert "row 2" in page(operator, rows="duplicate")
     assert re.search(r"<td>5</td>\s*<td>phone</td>\s*<td>The number is too short", page(operator, rows="bad"))
-    assert "gets no messages" in page(operator, rows="opted_out")
+    assert "is kept out of every sending" in page(operator, rows="opted_out")
     assert "There are no such rows" in page(operator, rows="unchanged")
 
 
@@ -284,3 +314,221 @@ def test_the_list_of_contacts_leads_to_the_import_for_those_who_may(client: Clie
     assert "contact/add/" not in client.get(url).content.decode()
     viewer.user_permissions.add(Permission.objects.get(codename="add_contact"))
     assert "contact/add/" in client.get(url).content.decode()
+
+
+# --- how the file is read ----------------------------------------------------------------------------------------
+
+
+def samples(client: Client) -> dict[str, list[str]]:
+    look = client.get(ContactImport.objects.latest("pk").get_absolute_url()).context["look"]
+    return {column.header: column.values for column in look.columns}
+
+
+def test_after_the_upload_it_is_shown_how_the_file_is_read_and_nothing_is_checked_yet(operator: Client) -> None:
+    html = upload_only(operator, "Телефон;Имя;Город\n89121234501;Пётр;Уфа\n").content.decode()
+    assert "What each column is" in html
+    assert "Check the rows" in html
+    assert ContactImport.objects.get().status == ImportStatus.UPLOADED
+    assert not ContactImport.objects.get().rows.exists()
+    form = read_form(operator)
+    assert (form["encoding"], form["delimiter"], form["header_row"]) == ("utf-8", ";", 1)
+    assert [form[f"use_{n}"] for n in range(3)] == ["phone_number", "first_name", "attribute"]
+    assert samples(operator)["Город"] == ["Уфа"]
+
+
+def test_a_wrong_encoding_is_seen_and_put_right(operator: Client) -> None:
+    upload_only(operator, "phone;name\n89121234501;Dvo\u0159\u00e1k\n".encode("cp1250"))
+    check_rows(operator, again="1", encoding="cp1252")
+    assert ContactImport.objects.get().status == ImportStatus.UPLOADED
+    check_rows(operator, encoding="cp1250")
+    row = ContactImport.objects.get().rows.get()
+    assert row.values["first_name"] == "Dvořák"
+
+
+def test_an_encoding_that_the_file_is_not_in_is_refused_on_the_page(operator: Client) -> None:
+    upload_only(operator, "phone;name\n89121234501;Пётр\n".encode("cp1251"))
+    html = check_rows(operator, encoding="utf-8").content.decode()
+    assert "not written in this encoding" in html
+    assert ContactImport.objects.get().status == ImportStatus.UPLOADED
+
+
+def test_columns_are_what_the_operator_says(operator: Client) -> None:
+    upload_only(operator, "a;b;c;d\nAnna;89121234501;x;secret\n89121234509;89121234502;y;secret\n")
+    check_rows(operator, use_0="first_name", use_1="phone_number", use_2="attribute", name_2="my city", use_3="ignored")
+    first = ContactImport.objects.get().rows.get(number=2)
+    assert first.phone_number == "+79121234501"
+    assert first.values == {"first_name": "Anna", "attributes": {"my_city": "x"}}
+
+
+def test_without_a_phone_column_the_rows_are_not_checked(operator: Client) -> None:
+    upload_only(operator, "phone;name\n89121234501;Anna\n")
+    html = check_rows(operator, use_0="ignored").content.decode()
+    assert "Say which column holds the phone numbers" in html
+    assert ContactImport.objects.get().status == ImportStatus.UPLOADED
+
+
+def test_the_header_may_be_in_another_row_or_missing(operator: Client) -> None:
+    upload_only(operator, "Our customers;;\n;;\nid;tel;name\n1;89121234501;Anna\n")
+    assert read_form(operator)["header_row"] == 3
+    check_rows(operator)
+    assert [row.number for row in ContactImport.objects.get().rows.all()] == [4]
+    upload_only(operator, "89121234502;Vera\n89121234503;Olga\n")
+    assert read_form(operator)["header_row"] == 0
+    check_rows(operator, use_1="first_name")
+    latest = ContactImport.objects.latest("pk")
+    assert [row.values["first_name"] for row in latest.rows.order_by("number")] == ["Vera", "Olga"]
+
+
+def test_another_delimiter_finds_the_columns_anew_before_anything_is_checked(operator: Client) -> None:
+    upload_only(operator, "phone,extra;name\n89121234501,x;Anna\n")
+    response = check_rows(operator, delimiter=";")
+    assert ContactImport.objects.get().status == ImportStatus.UPLOADED
+    assert [column.sample.header for column in response.context["form"].column_fields()] == ["phone,extra", "name"]
+
+
+def test_the_next_file_with_the_same_columns_is_read_the_same_way(operator: Client) -> None:
+    upload_only(operator, "kontakt;wer\n89121234501;Anna\n", name="shop.csv")
+    check_rows(operator, use_1="last_name")
+    html = upload_only(operator, "Kontakt;WER\n89121234502;Vera\n").content.decode()
+    assert "Read like “shop.csv”" in html
+    assert read_form(operator)["use_1"] == "last_name"
+    upload_only(operator, "kontakt;wer;mehr\n89121234502;Vera;x\n")
+    assert read_form(operator)["use_1"] == "attribute"
+
+
+def test_a_file_that_was_checked_can_be_read_in_another_way(operator: Client) -> None:
+    upload(operator, "phone;who\n89121234501;Anna\nx;Vera\n")
+    step(operator, "read_anew")
+    contact_import = ContactImport.objects.get()
+    assert (contact_import.status, contact_import.new_count, contact_import.bad_count) == ("uploaded", 0, 0)
+    assert not contact_import.rows.exists()
+    check_rows(operator, use_1="first_name")
+    contact_import.refresh_from_db()
+    assert (contact_import.new_count, contact_import.bad_count) == (1, 1)
+    step(operator, "confirm")
+    assert "too late" in step(operator, "read_anew").content.decode()
+
+
+def test_a_sheet_can_be_chosen(operator: Client) -> None:
+    book = openpyxl.Workbook()
+    book.worksheets[0].title = "Notes"
+    book.worksheets[0].append(["hello"])
+    book.create_sheet("People").append(["phone"])
+    book.worksheets[1].append(["89121234501"])
+    file = io.BytesIO()
+    book.save(file)
+    upload_only(operator, file.getvalue(), name="people.xlsx")
+    step(operator, "read_anew")  # nothing in the first sheet could be a number, so it was refused
+    response = check_rows(operator, again="1", sheet="People")
+    form = response.context["form"]
+    data = {field.html_name: "" if field.value() is None else field.value() for field in form}
+    operator.post(reverse("admin:campaigns_contactimport_read", args=[ContactImport.objects.get().pk]), data)
+    assert ContactImport.objects.get().rows.get().phone_number == "+79121234501"
+
+
+def test_rules_are_kept_and_consent_needs_its_source(operator: Client) -> None:
+    file = SimpleUploadedFile("contacts.csv", b"phone\n89121234501\n")
+    data = {"file": file, "region": "RU", "update_existing": "empty", "opted_out_rows": "leave_out"}
+    html = operator.post(ADD, {**data, "consent_evidence": "page 2"}).content.decode()
+    assert "without it no consent is recorded" in html
+    file.seek(0)
+    html = operator.post(ADD, {**data, "consent_source": "form", "consented_on": "2999-01-01"}).content.decode()
+    assert "has not come yet" in html
+    file.seek(0)
+    operator.post(ADD, {**data, "consent_source": "form", "consented_on": "2026-01-31"})
+    contact_import = ContactImport.objects.get()
+    assert (contact_import.update_existing, contact_import.opted_out_rows) == ("empty", "leave_out")
+    assert str(contact_import.consented_at).startswith("2026-01-31")
+    page_text = check_rows(operator).content.decode()
+    assert "Only fill in what is empty" in page_text
+    assert "Leave their rows out" in page_text
+
+
+def test_how_far_it_is_can_be_asked(operator: Client) -> None:
+    upload(operator, "phone\n89121234501\n")
+    contact_import = ContactImport.objects.get()
+    ContactImport.objects.update(status=ImportStatus.CHECKING, columns={"percent": 40})
+    url = reverse("admin:campaigns_contactimport_progress", args=[contact_import.pk])
+    answer = operator.get(url).json()
+    assert (answer["status"], answer["seconds"]) == ("checking", 2)
+    assert 'value="40"' in answer["html"]
+    ContactImport.objects.update(status=ImportStatus.DONE)
+    assert operator.get(url).json()["seconds"] == 0
+
+
+# --- undoing -----------------------------------------------------------------------------------------------------
+
+
+def test_undoing_says_in_numbers_what_will_happen_and_then_does_it(operator: Client) -> None:
+    Contact.objects.create(phone_number="+79121234502", first_name="Olga")
+    upload(operator, "phone,name\n89121234501,Anna\n89121234502,Vera\n")
+    html = step(operator, "confirm").content.decode()
+    assert "Undo the import" in html
+    url = reverse("admin:campaigns_contactimport_undo", args=[ContactImport.objects.get().pk])
+    asked = re.sub(r"\s+", " ", operator.get(url).content.decode())
+    assert "New contacts that go</th><td>1</td>" in asked
+    assert "Contacts that get their former values back</th><td>1</td>" in asked
+    assert Contact.objects.count() == 2
+    html = operator.post(url, follow=True).content.decode()
+    assert "The import was taken back" in html
+    assert list(Contact.objects.values_list("first_name", flat=True)) == ["Olga"]
+    assert "cannot be undone" in operator.get(url, follow=True).content.decode()
+
+
+def test_nobody_without_the_permission_undoes_an_import(client: Client) -> None:
+    client.force_login(User.objects.create_user("petr", password="x", is_staff=True))
+    contact_import = ContactImport.objects.create(file_name="a.csv", status=ImportStatus.DONE)
+    for name in ("undo", "progress"):
+        url = reverse(f"admin:campaigns_contactimport_{name}", args=[contact_import.pk])
+        assert client.get(url).status_code == 403
+        if name == "undo":
+            assert client.post(url).status_code == 403
+    for name in ("read", "read_anew", "cancel", "confirm"):
+        url = reverse(f"admin:campaigns_contactimport_{name}", args=[contact_import.pk])
+        assert client.post(url).status_code == 403
+        assert client.get(url).status_code == 405
+
+
+# --- remembered readings ----------------------------------------------------------------------------------------------
+
+READINGS = "/admin/campaigns/importsource/"
+
+
+def remember_one() -> ImportSource:
+    columns = [{"use": "phone_number"}, {"use": "attribute", "name": "city"}, {"use": "ignored"}]
+    reading = {"encoding": "cp1251", "columns": columns}
+    return ImportSource.objects.create(signature="x", file_name="march.csv", region="RU", reading=reading)
+
+
+def test_what_is_remembered_is_shown_and_can_be_forgotten(operator: Client) -> None:
+    assert "Nothing is remembered yet" in text_of(operator.get(READINGS))
+    source = remember_one()
+    page_text = text_of(operator.get(READINGS))
+    for words in ("march.csv", "Phone number", "Other field, for placeholders: city", "Not imported", "Windows-1251"):
+        assert words in page_text
+    response = operator.post(READINGS, {"action": "forget", "_selected_action": source.pk})
+    assert "1 reading is forgotten" in said(response)
+    assert not ImportSource.objects.exists()
+    assert AuditEvent.objects.get(action="forget_reading").subject == "march.csv"
+    assert READINGS in operator.get("/admin/campaigns/contactimport/").content.decode()
+
+
+def test_who_may_not_import_neither_sees_nor_forgets_readings(client: Client) -> None:
+    sign_in(client, "view_contact")
+    source = remember_one()
+    assert client.get(READINGS).status_code == 403
+    assert client.post(READINGS, {"action": "forget", "_selected_action": source.pk}).status_code == 403
+    assert ImportSource.objects.exists()
+
+
+def test_a_guessed_encoding_is_called_a_guess_and_one_that_is_known_is_not(operator: Client) -> None:
+    guess = "The encoding is a guess"
+    text = "phone;name\n89121234567;Dvo\u0159\u00e1k\n"
+    page_of = upload_only(operator, text.encode("cp1250"))
+    assert guess in text_of(page_of)
+    assert "campaigns/imports.js" in page_of.content.decode()
+    assert guess not in text_of(upload_only(operator, text.encode()))
+    again = read_form(operator) | {"encoding": "iso8859-2", "again": "1"}
+    contact_import = ContactImport.objects.earliest("pk")
+    url = reverse("admin:campaigns_contactimport_read", args=[contact_import.pk])
+    assert guess not in text_of(operator.post(url, again))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from campaigns.importing.columns import Columns, find_columns, find_phone_columns
+from campaigns.importing.columns import Columns, find_layout, find_phone_columns
 from campaigns.importing.errors import FileRefused
+from campaigns.importing.tables import Reading, Row
 
 
 def columns(*headers: str) -> Columns:
-    return find_columns(headers, "RU")
+    return find_layout([Row(1, list(headers))], "RU", Reading()).columns
 
 
 @pytest.mark.parametrize(
@@ -95,3 +98,40 @@ def test_without_any_the_headers_are_named_but_not_at_length() -> None:
         columns("x" * 1000, *(f"header {n}" for n in range(100)))
     assert "“header 1”" in str(refused.value)
     assert len(str(refused.value)) < 500
+
+
+# --- where the columns' names are --------------------------------------------------------------------------------
+
+
+def layout(*rows: str, **reading: Any) -> tuple[int, tuple[int, ...]]:
+    """Number of the header row and positions of the phones; cells are separated by bars."""
+    head = [Row(number, row.split("|")) for number, row in enumerate(rows, start=1)]
+    found = find_layout(head, "RU", Reading(**reading))
+    return found.header_row, found.columns.phones
+
+
+def test_titles_above_the_names_are_passed_over() -> None:
+    assert layout("Список телефонов", "на 1 мая|", "id|Телефон|Имя", "1|89121234567|Анна") == (3, (1,))
+
+
+def test_a_row_with_a_number_is_no_header_whatever_words_are_in_it() -> None:
+    assert layout("89121234567|Anna|mobile", "89121234568|Vera|mobile") == (0, (0,))
+
+
+def test_names_below_the_first_contact_are_no_header() -> None:
+    assert layout("89121234567|Anna", "phone|name") == (0, (0,))
+
+
+def test_a_header_that_is_said_is_taken_and_its_numbers_are_found_by_looking() -> None:
+    assert layout("wer|wo", "Anna|89121234567", header_row=1) == (1, (1,))
+    assert layout("phone|name", "89121234567|Anna", header_row=0) == (0, (0,))
+
+
+def test_columns_that_are_said_are_taken() -> None:
+    uses = [{"use": "attribute", "name": "x y"}, {"use": "second_phone"}, {"use": "phone_number"}, {"use": "ignored"}]
+    found = find_layout([Row(1, ["a", "b", "c", "d"])], "RU", Reading(header_row=1, columns=uses)).columns
+    assert found.phones == (2, 1)
+    assert found.attributes == {0: "x_y", 1: "b"}
+    assert found.ignored == frozenset({3})
+    with pytest.raises(FileRefused, match="Say which column"):
+        find_layout([Row(1, ["a"])], "RU", Reading(columns=[{"use": "ignored"}]))

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
+from django.db.models import Count
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from campaigns import importing
-from campaigns.importing import checking, committing
+from campaigns.importing import checking, committing, new_contacts
 from campaigns.models import (
     AuditEvent,
     Contact,
@@ -116,7 +117,7 @@ def test_a_group_is_made_only_when_the_import_is_confirmed(checked: Start) -> No
 
 
 def test_confirming_twice_imports_once_and_says_who_did_it(checked: Start) -> None:
-    user = User.objects.create_user("olga")
+    user = User.objects.create_superuser("olga")
     contact_import = checked(FILE)
     same = ContactImport.objects.get(pk=contact_import.pk)
     assert importing.confirm(contact_import, actor=user)
@@ -158,7 +159,7 @@ def test_a_commit_can_stop_anywhere_and_go_on(checked: Start) -> None:
 def test_a_chunk_that_fails_leaves_no_half_and_is_done_again(checked: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     contact_import = checked(many_rows(25), new_group="VIP")
     importing.confirm(contact_import)
-    original, calls = committing._add_to_groups, []
+    original, calls = new_contacts.join_new_contacts, []
 
     def breaks_once(*args: object) -> None:
         calls.append(args)
@@ -166,7 +167,7 @@ def test_a_chunk_that_fails_leaves_no_half_and_is_done_again(checked: Start, mon
             raise DatabaseError("the connection is gone")
         original(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(committing, "_add_to_groups", breaks_once)
+    monkeypatch.setattr(committing, "join_new_contacts", breaks_once)
     with pytest.raises(DatabaseError):
         importing.commit(contact_import.pk)
     assert Contact.objects.count() == 10
@@ -228,3 +229,23 @@ def test_an_upload_that_nobody_began_to_check_is_found(checked: Start) -> None:
     long_ago = timezone.now() - timedelta(minutes=10)
     ContactImport.objects.update(created_at=long_ago, heartbeat_at=None, status=ImportStatus.CHECKING)
     assert importing.stalled_imports() == [(contact_import.pk, ImportStatus.CHECKING)]
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_two_imports_of_the_same_people_at_once_make_each_of_them_once(checked: Start) -> None:
+    forward = checked(many_rows(25), new_group="One")
+    lines = many_rows(35).splitlines()
+    backward = checked("\n".join([lines[0], *reversed(lines[1:])]), new_group="Two")
+    for contact_import in (forward, backward):
+        importing.confirm(contact_import)
+    under_way = {forward.pk, backward.pk}
+    while under_way:
+        under_way = {pk for pk in sorted(under_way) if importing.commit(pk, seconds=0)}
+    forward.refresh_from_db()
+    backward.refresh_from_db()
+    assert Contact.objects.count() == 35
+    assert forward.new_count + backward.new_count == 35
+    assert forward.row_count == 25
+    assert backward.row_count == 35
+    sizes = dict(ContactGroup.objects.annotate(size=Count("contacts")).values_list("name", "size"))
+    assert sizes == {"One": 25, "Two": 35}

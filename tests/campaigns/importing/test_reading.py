@@ -11,7 +11,7 @@ import pytest
 from campaigns.importing.encodings import detect_encoding
 from campaigns.importing.errors import FileRefused
 from campaigns.importing.reading import open_table
-from campaigns.importing.tables import Row
+from campaigns.importing.tables import Reading, Row
 
 from .conftest import binary
 
@@ -33,7 +33,7 @@ def cells(file: io.BytesIO) -> list[list[str]]:
         (RUSSIAN, "utf-16", "utf-16"),
         (RUSSIAN, "utf-16-le", "utf-16-le"),
         (RUSSIAN, "utf-16-be", "utf-16-be"),
-        (RUSSIAN, "koi8-r", "koi8-t"),
+        (RUSSIAN, "koi8-r", "koi8-u"),
         (GREEK, "cp1253", "cp1253"),
         (RUSSIAN, "cp866", "cp866"),
         (WESTERN, "cp1252", "cp1252"),
@@ -121,3 +121,83 @@ def test_a_quote_that_is_closed_much_too_late_is_refused_with_its_line() -> None
     lines = ["phone;name", '1;"Anna', *(f"{n};x" for n in range(60)), '99;Olga"', "100;Ivan"]
     with pytest.raises(FileRefused, match="line 2"):
         list(open_table(binary("\n".join(lines))).rows())
+
+
+@pytest.mark.parametrize("row_count", [1, 30])
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp1250", "Łukasz Wiśniewski;Kraków"),
+        ("cp1250", "Dvořák Jiří;Plzeň"),
+        ("cp1250", "Đorđe Čolić;Niš"),
+        ("cp1252", "Þórður Jónsson;Reykjavík"),
+        ("cp1252", "João Conceição;São Paulo"),
+        ("cp1252", "Søren Kjær;Århus"),
+        ("cp1253", "Γιώργος Παπαδόπουλος;Αθήνα"),
+        ("cp1254", "Ayşe Yılmaz;İstanbul"),
+        ("cp1255", "משה כהן;ירושלים"),
+        ("cp1256", "محمد أحمد;القاهرة"),
+        ("cp1257", "Rūta Žukauskaitė;Šiauliai"),
+        ("cp1251", "Ігор Їжак;Київ"),
+        ("koi8-u", "Ігор Їжак;Київ"),
+        ("cp866", "Пётр Кузьмин;Уфа"),
+        ("mac_cyrillic", "Пётр Кузьмин;Уфа"),
+        ("cp874", "สมชาย ใจดี;กรุงเทพ"),
+        ("cp932", "山田太郎;東京都"),
+        ("gb18030", "王小明;北京"),
+        ("big5", "王小明;臺北"),
+        ("cp949", "김철수;서울"),
+    ],
+)
+def test_names_of_many_countries_come_out_right(encoding: str, names: str, row_count: int) -> None:
+    text = "phone;name;city\r\n" + f"+491711234567;{names}\r\n" * row_count
+    assert cells(binary(text, encoding))[1][1:] == names.split(";")
+
+
+def test_a_list_from_all_over_western_europe_is_not_taken_for_lithuanian() -> None:
+    text = "phone;name\r\n+491711234567;Zoë Núñez\r\n+491711234568;Søren Kjær\r\n"
+    assert detect_encoding(binary(text, "cp1252")) == "cp1252"
+
+
+def test_marks_that_cannot_be_seen_are_no_part_of_a_cell() -> None:
+    assert cells(binary("\u200bphone;name\n\u2060+79121234567;\ufeffAnna\u200d\n")) == [
+        ["phone", "name"],
+        ["+79121234567", "Anna"],
+    ]
+
+
+def test_control_characters_are_taken_out_of_cells() -> None:
+    others = "2;somebody else\n" * 300  # a file with many of them would be no text
+    assert cells(binary("phone;name\n1;An\x1fn\x1ea\x0b\n" + others))[1] == ["1", "Anna"]
+
+
+def test_an_encoding_and_a_delimiter_that_are_said_are_taken() -> None:
+    file = binary("phone,a;name\n1,2;Dvo\u0159\u00e1k\n", "cp1250")
+    table = open_table(file, Reading(encoding="cp1250", delimiter=";"))
+    assert [row.cells for row in table.rows()] == [["phone,a", "name"], ["1,2", "Dvořák"]]
+    with pytest.raises(FileRefused, match="not written in this encoding"):
+        open_table(file, Reading(encoding="utf-8"))
+
+
+def test_a_sep_line_after_a_byte_order_mark_decides_as_well() -> None:
+    assert open_table(binary("\ufeffsep=|\r\nphone|note\r\n1|a;b\r\n")).delimiter == "|"
+
+
+@pytest.mark.parametrize("row_count", [3, 30])
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("euc_jp", "\u4f50\u85e4\u5065\u592a;\u6a2a\u6d5c\u5e02"),
+        ("euc_jp", "\u5c71\u672c\u3055\u304f\u3089;\u5927\u962a"),
+        ("iso8859-2", "R\u016f\u017ei\u010dka \u0160t\u011bp\u00e1n;Plze\u0148"),
+        ("iso8859-2", "\u0141ukasz \u015awi\u0105tek;Krak\u00f3w"),
+        ("iso8859-2", "\u0160ime Bo\u017ei\u0107;Po\u017eega"),
+        ("gb18030", "\u5f20\u4f1f;\u5317\u4eac"),
+        ("cp949", "\uae40\ubbfc\uc218;\uc11c\uc6b8"),
+    ],
+)
+def test_short_lists_that_were_taken_for_others_come_out_right(encoding: str, names: str, row_count: int) -> None:
+    rows = [f"8912123456{n % 10};{names}" for n in range(row_count)]
+    text = "\r\n".join(["phone;name;city", *rows, ""])
+    file = binary(text, encoding)
+    assert text.encode(encoding).decode(detect_encoding(file)) == text
