@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from django.db import connection
 from django.db.models import CharField, QuerySet, TextField
 from django.db.models.functions import Cast
 
@@ -16,8 +15,14 @@ from sms_backends.guard import refusals
 from sms_backends.phone_numbers import canonical
 from sms_backends.segments import segment
 
-from .composing import Template, values_of
-from .models import CampaignKind, Consent, Contact, OptOut, SuppressionReason
+from .composing import Rendered, values_of
+from .consent import Rule, held_numbers, permits, rule_for
+from .languages import Wording
+from .models import Contact, OptOut, SuppressionReason
+from .pseudonyms import pseudonyms_of
+from .sending.compiled import Among, Statement, compiled, listed
+from .smart_groups import SmartConditions, membership, smart_conditions
+from .unsubscribing import UNSUBSCRIBE_LINK, unsubscribe_link
 
 _COLUMNS = (
     "id",
@@ -29,10 +34,9 @@ _COLUMNS = (
     "region",
     "time_zone",
     "consent",
+    "consent_kind",
     "attributes_json",
 )
-#: Parameters in one query where the database sets no limit.
-_MANY = 5000
 
 
 def suppression_reason(refusal: RecipientRejectedError) -> SuppressionReason:
@@ -56,64 +60,100 @@ class Planned(NamedTuple):
     segment_count: int
     region: str
     time_zone: str
+    language: str
     reason: str = ""
     reason_text: str = ""
 
 
 def audience(
-    include_groups: Iterable[int], exclude_groups: Iterable[int] = (), *, after: int = 0, up_to: int | None = None
+    include_groups: Iterable[int],
+    exclude_groups: Iterable[int] = (),
+    *,
+    after: int = 0,
+    up_to: int | None = None,
+    smart: SmartConditions | None = None,
 ) -> QuerySet[Contact]:
     """
     The contacts in any of the included groups and in none of the excluded ones, each once, by id.
 
-    `after` and `up_to` are bounds of the id. They bound the memberships too: otherwise each chunk of a large audience
-    would read those of all chunks before it.
+    `after` and `up_to` are bounds of the id. `smart` is what the smart groups among the groups mean; without it, what
+    they mean now. Raises ConditionsError for one that cannot be read.
     """
+    include, exclude = list(include_groups), list(exclude_groups)
+    if smart is None:
+        smart = smart_conditions([*include, *exclude])
     bounds = {"gt": after} if up_to is None else {"gt": after, "lte": up_to}
-    membership = Contact.groups.through.objects.filter(**{f"contact__{name}": pk for name, pk in bounds.items()})
     chosen = Contact.objects.filter(**{f"pk__{name}": pk for name, pk in bounds.items()})
-    chosen = chosen.filter(pk__in=membership.filter(contactgroup__in=list(include_groups)).values("contact"))
-    left_out = list(exclude_groups)
-    if left_out:
-        chosen = chosen.exclude(pk__in=membership.filter(contactgroup__in=left_out).values("contact"))
+    in_chunks = bounds if after or up_to is not None else None
+    chosen = chosen.filter(membership(include, smart, bounds=in_chunks))
+    if exclude:
+        chosen = chosen.exclude(membership(exclude, smart, bounds=in_chunks))
     return chosen.order_by("pk")
 
 
-def plan(contacts: QuerySet[Contact], template: Template, *, kind: str, limit: int | None = None) -> list[Planned]:
+def plan(contacts: QuerySet[Contact], wording: Wording, *, kind: str, limit: int | None = None) -> list[Planned]:
     """Decide for each of these contacts (a chunk that fits in memory), in the order given."""
     # As text: the field would parse each number again, and print it with spaces; attributes are read where needed.
     found = contacts.annotate(
         e164=Cast("phone_number", CharField()), attributes_json=Cast("attributes", TextField())
     ).values_list(*_COLUMNS)
     rows = list(found[:limit] if limit else found)
-    numbers = {row[1] for row in rows}
-    opted_out = opted_out_numbers(canonical(number) for number in numbers)
-    left_out = _LeftOut(kind, opted_out, refusals(numbers))
-    return [_plan_one(row, template, left_out) for row in rows]
+    left_out = LeftOut.among({row[1] for row in rows}, kind)
+    return [_plan_one(row, wording, left_out) for row in rows]
 
 
 def opted_out_numbers(canonical_numbers: Iterable[str]) -> set[str]:
-    """Those of the canonical numbers that must not be written to."""
-    wanted: Sequence[str] = list(canonical_numbers)
-    found: set[str] = set()
-    size = connection.features.max_query_params or _MANY
-    for start in range(0, len(wanted), size):
-        chunk = wanted[start : start + size]
-        found.update(OptOut.objects.filter(canonical_number__in=chunk).values_list("canonical_number", flat=True))
-    return found
+    """Those of the canonical numbers that must not be written to, also if they opted out and were erased."""
+    wanted = list(canonical_numbers)
+    hidden = pseudonyms_of(wanted)
+    found = compiled(_opted_out).run(numbers=listed([*wanted, *hidden]))
+    return {hidden.get(number, number) for (number,) in found}
+
+
+def _opted_out() -> Statement:
+    found = OptOut.objects.filter(Among("numbers", "canonical_number"))
+    return Statement.select(found.values_list("canonical_number"))
 
 
 @dataclass(frozen=True, slots=True)
-class _LeftOut:
-    """What decides, for a chunk of contacts, who is left out."""
+class LeftOut:
+    """What decides, for a chunk of contacts, who is left out. Preflight and freeze ask the same."""
 
-    kind: str
+    rule: Rule
     opted_out: set[str]
+    held: set[str]
     refused: dict[str, RecipientRejectedError]
 
+    @classmethod
+    def among(cls, numbers: set[str], kind: str) -> LeftOut:
+        """Made for these numbers (E.164), for a campaign of this kind."""
+        canonical_numbers = {canonical(number) for number in numbers}
+        rule = rule_for(kind)
+        held = set() if rule == Rule.NOTHING else held_numbers(canonical_numbers)
+        return cls(rule, opted_out_numbers(canonical_numbers), held, refusals(numbers))
 
-def _plan_one(row: tuple[Any, ...], template: Template, left_out: _LeftOut) -> Planned:
-    pk, number, first_name, last_name, email, language, region, time_zone, consent, attributes = row
+    def whatever_the_text(self, canonical_number: str, consent: str, consent_kind: str) -> str:
+        """Why this person gets nothing, whatever it says; empty when they may."""
+        if canonical_number in self.opted_out:
+            return SuppressionReason.OPTED_OUT
+        if not permits(self.rule, consent, consent_kind):
+            return SuppressionReason.NO_CONSENT
+        return SuppressionReason.UNDER_REVIEW if canonical_number in self.held else ""
+
+    def with_this_text(self, number: str, rendered: Rendered) -> tuple[str, str]:
+        """Why somebody who may be written to does not get this text, and that in words; empty when they do."""
+        if rendered.missing:
+            return SuppressionReason.MISSING_VALUE, ", ".join(rendered.missing)
+        if not rendered.text.strip():
+            return SuppressionReason.EMPTY_TEXT, ""
+        if self.refused and number in self.refused:
+            refusal = self.refused[number]
+            return suppression_reason(refusal), str(refusal)
+        return "", ""
+
+
+def _plan_one(row: tuple[Any, ...], wording: Wording, left_out: LeftOut) -> Planned:
+    pk, number, first_name, last_name, email, language, region, time_zone, consent, consent_kind, attributes = row
     name = f"{first_name} {last_name}".strip()
     fields = {
         "first_name": first_name,
@@ -123,24 +163,18 @@ def _plan_one(row: tuple[Any, ...], template: Template, left_out: _LeftOut) -> P
         "email": email,
         "language": language,
     }
+    template = wording.in_language(language)
+    if UNSUBSCRIBE_LINK in template.names:
+        fields[UNSUBSCRIBE_LINK] = unsubscribe_link(number)
     # A contact's own field comes before an attribute of the same name, so most texts need none.
     enough = all(fields.get(wanted) for wanted in template.names)
     rendered = template.render(fields if enough else values_of(fields, json.loads(attributes)))
     body = "" if rendered.missing else rendered.text
     segmentation = segment(body)
     canonical_number = canonical(number)
-    reason, reason_text = "", ""
-    if canonical_number in left_out.opted_out:
-        reason = SuppressionReason.OPTED_OUT
-    elif consent == Consent.WITHDRAWN and left_out.kind == CampaignKind.MARKETING:
-        reason = SuppressionReason.NO_CONSENT
-    elif rendered.missing:
-        reason, reason_text = SuppressionReason.MISSING_VALUE, ", ".join(rendered.missing)
-    elif not body.strip():
-        reason = SuppressionReason.EMPTY_TEXT
-    elif number in left_out.refused:
-        refusal = left_out.refused[number]
-        reason, reason_text = suppression_reason(refusal), str(refusal)
+    reason, reason_text = left_out.whatever_the_text(canonical_number, consent, consent_kind), ""
+    if not reason:
+        reason, reason_text = left_out.with_this_text(number, rendered)
     return Planned(
         contact_id=pk,
         phone_number=number,
@@ -151,6 +185,7 @@ def _plan_one(row: tuple[Any, ...], template: Template, left_out: _LeftOut) -> P
         segment_count=segmentation.segments if body else 0,
         region=region,
         time_zone=time_zone,
+        language=language,
         reason=reason,
         reason_text=reason_text,
     )
