@@ -9,14 +9,19 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from campaigns import masking
 from campaigns.forms import OptOutForm, ReasonForm
-from campaigns.models import OptOut, OptOutSource
+from campaigns.models import ConsentChange, OptOut, OptOutSource
 from campaigns.optouts import lift_opt_out, record_opt_out
+from campaigns.pseudonyms import is_pseudonym
 
 from .base import BaseAdmin, NumberSearchMixin, acting_user
+from .display import moment
 
 
 @admin.register(OptOut)
@@ -24,13 +29,14 @@ class OptOutAdmin(NumberSearchMixin, BaseAdmin):
     """Recorded by number, and lifted one at a time, for a reason."""
 
     form = OptOutForm
+    masked = {"phone_number": masking.number, "note": masking.text}
     list_display = ("phone_number", "opted_out_at", "source", "note", "created_by")
     list_filter = ("source", "opted_out_at")
     list_select_related = ("created_by",)
     search_fields = ("note",)
     search_help_text = _("A phone number in any spelling, the first digits of one, or a word of the note.")
-    fields = ("phone_number", "note", "source", "opted_out_at", "created_by")
-    readonly_fields = ("source", "opted_out_at", "created_by")
+    fields = ("phone_number", "note", "source", "opted_out_at", "created_by", "history")
+    readonly_fields = ("source", "opted_out_at", "created_by", "history")
     actions = None
     empty_text = _(
         "Nobody has opted out. Numbers come here when people reply STOP, when the provider says so, "
@@ -42,6 +48,19 @@ class OptOutAdmin(NumberSearchMixin, BaseAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: OptOut | None = None) -> bool:
+        """Nobody knows whose the opt-out of an erased person is, but the person: START lifts it."""
+        return super().has_delete_permission(request, obj) and (obj is None or not is_pseudonym(obj.phone_number))
+
+    @admin.display(description=_("history"))
+    def history(self, opt_out: OptOut) -> SafeString:
+        changes = ConsentChange.objects.filter(canonical_number=opt_out.canonical_number).select_related("actor")
+        return format_html_join(
+            "\n",
+            "{} {} {}",
+            ((moment(one.happened_at), one.get_act_display(), one.actor or "") for one in changes.order_by("-pk")[:20]),
+        )
 
     def save_model(self, request: HttpRequest, obj: OptOut, form: Any, change: bool) -> None:
         kept = record_opt_out(obj.phone_number, source=OptOutSource.OPERATOR, note=obj.note, actor=acting_user(request))
@@ -62,7 +81,9 @@ class OptOutAdmin(NumberSearchMixin, BaseAdmin):
         if form.is_valid():
             lift_opt_out(opt_out.phone_number, note=form.cleaned_data["note"], actor=acting_user(request))
             self.message_user(
-                request, _t("%(number)s can be written to again.") % {"number": opt_out.phone_number}, messages.SUCCESS
+                request,
+                _t("%(number)s can be written to again.") % {"number": masking.number(opt_out.phone_number)},
+                messages.SUCCESS,
             )
             return HttpResponseRedirect(list_url)
         return TemplateResponse(
@@ -70,7 +91,7 @@ class OptOutAdmin(NumberSearchMixin, BaseAdmin):
             "admin/campaigns/ask.html",
             self.admin_context(
                 request,
-                title=_t("Lift the opt-out of %(number)s") % {"number": opt_out.phone_number},
+                title=_t("Lift the opt-out of %(number)s") % {"number": masking.number(opt_out.phone_number)},
                 explanation=_t(
                     "Messages will be sent to this number again. Do this only if the person asked for it; "
                     "the reason is kept in the audit trail."
