@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .contact_fields import field_called
+from .unsubscribing import UNSUBSCRIBE_LINK, unsubscribe_link
 
 if TYPE_CHECKING:
     from .models import Contact
@@ -100,6 +101,10 @@ class Template:
         """What the text asks for."""
         return frozenset(part.name for part in self.parts if isinstance(part, Placeholder))
 
+    def in_language(self, language: str) -> Template:
+        """A text that is there in one language only is for everybody."""
+        return self
+
     def render(self, values: Mapping[str, str]) -> Rendered:
         """Put in the values, keyed by `normalise_name()`. Blank values count as missing."""
         texts: list[str] = []
@@ -116,6 +121,24 @@ class Template:
             elif part.name not in missing:
                 missing.append(part.name)
         return Rendered("".join(texts), tuple(missing))
+
+
+def literal_spans(body: str) -> list[tuple[int, int, str]]:
+    """
+    Which parts of a text travel as they are written: all but placeholders, of those only their defaults.
+
+    Each as start, end and the mark that ends a default (empty for the rest). The rules are those of `texts.js`.
+    """
+    spans: list[tuple[int, int, str]] = []
+    position = 0
+    for tag in _TAG.finditer(body):
+        spans.append((position, tag.start(), ""))
+        if default := _DEFAULT.search(body, tag.start(1), tag.end(1)):
+            start, end = default.span(default.lastgroup or 0)
+            spans.append((start, end, body[end]))
+        position = tag.end()
+    spans.append((position, len(body), ""))
+    return [span for span in spans if span[0] < span[1]]
 
 
 def _parse_tag(content: str) -> Placeholder:
@@ -161,6 +184,7 @@ def contact_values(contact: Contact) -> dict[str, str]:
             "phone_number": str(getattr(contact.phone_number, "as_e164", contact.phone_number)),
             "email": contact.email,
             "language": contact.language,
+            UNSUBSCRIBE_LINK: unsubscribe_link(str(getattr(contact.phone_number, "as_e164", contact.phone_number))),
         },
         contact.attributes,
     )

@@ -1,10 +1,8 @@
-"""What pressing Send would do: who gets it, who is left out and why, how many segments, and what stands in the way."""
+"""What keeps a campaign from being sent, in words. What sending it would do is foreseen by `forecasting`."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
@@ -13,106 +11,35 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sms_backends import get_sms_backend
-from sms_backends.phone_numbers import InvalidPhoneNumber, parse
 
-from .audience import Planned, audience, plan
+from . import unsubscribing
+from .audience import audience
 from .composing import CONTACT_FIELDS, Placeholder, Template, TemplateError, normalise_name
-from .models import Campaign, Contact
-from .windows import window_of
+from .consent import Rule, lacking, rule_for
+from .languages import language_name
+from .models import Campaign, Contact, ContactGroup
+from .prices import limit_problems
+from .smart_groups import ConditionsError, read
+from .unsubscribing import UNSUBSCRIBE_LINK
 
 CHUNK = 2000
-SAMPLES = 3
-#: Numbers that share so many characters (the plus sign among them) lie in the same place.
-ZONE_DIGITS = 9
 
 
-@dataclass(slots=True)
-class Preflight:
-    """
-    What launching a campaign now would do. `audience` = `recipients` + everybody in `suppressed` (reason -> people).
-
-    `usual_zone` counts recipients whose number does not tell where they live, so that the usual time zone of their
-    country stands in. `problems` keep it from being launched, `warnings` do not; both are sentences for the operator.
-    """
-
-    audience: int = 0
-    recipients: int = 0
-    segments: int = 0
-    usual_zone: int = 0
-    suppressed: Counter[str] = field(default_factory=Counter)
-    samples: list[Planned] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-
-class _UsualZones:
-    """For which numbers the usual time zone of their country stands in. Reads one of many that begin alike."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, str] = {}
-
-    def stand_in_for(self, one: Planned) -> bool:
-        beginning = one.phone_number[:ZONE_DIGITS]
-        if beginning not in self._known:
-            self._known[beginning] = _usual_zone(one.phone_number)
-        return self._known[beginning] == one.time_zone != ""
-
-
-def _usual_zone(e164: str) -> str:
-    """The zone that stands in for what the number does not tell; empty for one that does."""
-    try:
-        number = parse(e164, None)
-    except InvalidPhoneNumber:
-        return ""
-    return "" if number.time_zone_certain else number.time_zone
-
-
-def preflight(campaign: Campaign) -> Preflight:
-    """Render the campaign for everybody in its groups, without writing anything."""
-    include, exclude = group_ids(campaign)
-    found = Preflight(problems=launch_problems(campaign, include, exclude))
-    try:
-        template = Template(campaign.body)
-    except TemplateError:
-        return found
-    numbers: set[str] = set()
-    zones = _UsualZones()
-    last = 0
-    while planned := plan(audience(include, exclude, after=last), template, kind=campaign.kind, limit=CHUNK):
-        last = planned[-1].contact_id
-        for one in planned:
-            _count(found, one, numbers, zones)
-    if found.audience and not found.recipients:
-        found.warnings.append(_("Nobody would get this message: everybody is left out for the reasons below."))
-    if found.usual_zone and window_of(campaign):
-        found.warnings.append(_usual_zone_warning(found.usual_zone))
-    return found
-
-
-def _count(found: Preflight, one: Planned, numbers: set[str], zones: _UsualZones) -> None:
-    found.audience += 1
-    reason = one.reason
-    if not reason and one.canonical_number in numbers:
-        reason = "duplicate"
-    if reason:
-        found.suppressed[reason] += 1
-        return
-    numbers.add(one.canonical_number)
-    found.recipients += 1
-    found.segments += one.segment_count
-    found.usual_zone += zones.stand_in_for(one)
-    if len(found.samples) < SAMPLES:
-        found.samples.append(one)
-
-
-def _usual_zone_warning(people: int) -> str:
+def no_consent_warning(people: int) -> str:
+    """That so many get no advertising, and what to do."""
     return ngettext(
-        "The number of %(people)d person does not tell where they live: the sending hours are those of the usual time "
-        "zone of their country.",
-        "The numbers of %(people)d people do not tell where they live: their sending hours are those of the usual time "
-        "zone of their country.",
+        "%(people)d person has not agreed to advertising and is left out. Record the consent with its proof: on "
+        "the contact's page, or with the import of a file. Is it no advertising? Then choose the kind “service”.",
+        "%(people)d people have not agreed to advertising and are left out. Record their consent with its proof: on "
+        "the contact's page, or with the import of a file. Is it no advertising? Then choose the kind “service”.",
         people,
     ) % {"people": people}
+
+
+def without_consent_count(campaign: Campaign) -> int:
+    """How many of those in its groups may not get it for want of consent."""
+    rule = rule_for(campaign.kind)
+    return 0 if rule == Rule.NOTHING else audience(*group_ids(campaign)).filter(lacking(rule)).count()
 
 
 def group_ids(campaign: Campaign) -> tuple[list[int], list[int]]:
@@ -125,15 +52,38 @@ def group_ids(campaign: Campaign) -> tuple[list[int], list[int]]:
 
 def launch_problems(campaign: Campaign, include: Iterable[int], exclude: Iterable[int]) -> list[str]:
     """What keeps this campaign from being launched, in words; empty when nothing does."""
-    problems = gateway_problems(campaign)
-    include = list(include)
+    problems = gateway_problems(campaign) + limit_problems(campaign)
+    include, exclude = list(include), list(exclude)
+    if unreadable := condition_problems([*include, *exclude]):
+        return problems + unreadable
     if campaign.ends_at is not None and campaign.ends_at <= timezone.now():
         problems.append(_("The time after which nothing may be sent has passed. Choose a later one."))
     if not include:
         problems.append(_("No group is chosen. Choose at least one group of contacts to send to."))
     elif not audience(include, exclude).exists():
         problems.append(_("There is nobody in the chosen groups. Import or add contacts first."))
-    return problems + check_body(campaign.body, include, exclude)
+    return problems + check_texts(campaign.body, campaign.texts, include, exclude)
+
+
+def people_in_groups(campaign: Campaign) -> int | None:
+    """How many are in the campaign's groups now; None where the conditions of one of them cannot be read."""
+    try:
+        return audience(*group_ids(campaign)).count()
+    except ConditionsError:
+        return None
+
+
+def condition_problems(group_ids: Iterable[int]) -> list[str]:
+    """Smart groups among these whose conditions cannot be used, in words."""
+    problems = []
+    for name, conditions in ContactGroup.objects.filter(pk__in=list(group_ids), conditions__isnull=False).values_list(
+        "name", "conditions"
+    ):
+        try:
+            read(conditions)
+        except ConditionsError as error:
+            problems.append(_("The smart group “%(group)s” cannot be used: %(why)s") % {"group": name, "why": error})
+    return problems
 
 
 def gateway_problems(campaign: Campaign) -> list[str]:
@@ -147,6 +97,18 @@ def gateway_problems(campaign: Campaign) -> list[str]:
     return []
 
 
+def check_texts(body: str, texts: Mapping[str, str], include: Iterable[int], exclude: Iterable[int]) -> list[str]:
+    """Problems of a campaign's texts in all languages, each with the language it is about."""
+    include, exclude = list(include), list(exclude)
+    problems = check_body(body, include, exclude)
+    for language, text in texts.items():
+        problems += [
+            _("In %(language)s: %(problem)s") % {"language": language_name(language), "problem": problem}
+            for problem in check_body(text, include, exclude)
+        ]
+    return problems
+
+
 def check_body(body: str, include: Iterable[int], exclude: Iterable[int]) -> list[str]:
     """Problems of a text for these groups: braces and filters, no text, placeholders that nobody has."""
     if not body.strip():
@@ -155,8 +117,12 @@ def check_body(body: str, include: Iterable[int], exclude: Iterable[int]) -> lis
         template = Template(body)
     except TemplateError as error:
         return [str(error)]
-    include = list(include)
-    if not include or not template.placeholders:
+    if UNSUBSCRIBE_LINK in template.names and not unsubscribing.is_available():
+        return [
+            _("{{ unsubscribe_link }} needs the address of this installation: set SITE_URL, or leave the link out.")
+        ]
+    include, exclude = list(include), list(exclude)
+    if not include or not template.placeholders or condition_problems([*include, *exclude]):
         return []
     contacts = audience(include, exclude)
     return [
@@ -173,6 +139,7 @@ def unknown_placeholders(contacts: QuerySet[Contact], placeholders: Iterable[Pla
     A field of ours with a default is fine even if it is empty everywhere: it cannot be a misspelling.
     """
     wanted = {p.name: p for p in placeholders if not (p.own_field in CONTACT_FIELDS and p.default is not None)}
+    wanted.pop(UNSUBSCRIBE_LINK, None)  # everybody has one
     for name, placeholder in list(wanted.items()):
         if placeholder.own_field not in CONTACT_FIELDS:
             continue

@@ -8,10 +8,11 @@ import pytest
 from django.utils import timezone
 
 from campaigns import lifecycle, optouts
-from campaigns import preflight as module
 from campaigns.audience import audience
+from campaigns.forecasting import counting as module
+from campaigns.forecasting.foreseen import foresee
 from campaigns.models import OptOutSource, SentMessage
-from campaigns.preflight import check_body, preflight
+from campaigns.preflight import check_body
 from tests.campaigns.building import frozen, make_campaign, make_contact, make_group, number
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +23,7 @@ def test_people_segments_and_samples_are_counted_before_anything_is_written(monk
     group = make_group()
     for n, name in enumerate(["Anna", "Борис", "Vera", "Galina", "D" * 150]):
         make_contact(number(n), group, first_name=name)
-    found = preflight(make_campaign(group, body="Good morning {{ first_name }}"))
+    found = foresee(make_campaign(group, body="Good morning {{ first_name }}"))
     assert (found.audience, found.recipients, found.segments) == (5, 5, 6)
     texts = ["Good morning Anna", "Good morning Борис", "Good morning Vera"]
     assert [sample.body for sample in found.samples] == texts
@@ -38,7 +39,7 @@ def test_what_it_foresees_is_what_the_freeze_writes():
     make_contact(number(2), group, first_name="Boris")
     optouts.record_opt_out(number(2), source=OptOutSource.OPERATOR)
     campaign = make_campaign(group, body="Hello {{ first_name }}")
-    found = preflight(campaign)
+    found = foresee(campaign)
     assert found.suppressed == {"duplicate": 1, "missing_value": 1, "opted_out": 1}
     lifecycle.launch(campaign, actor=None)
     frozen(campaign)
@@ -48,7 +49,7 @@ def test_what_it_foresees_is_what_the_freeze_writes():
 
 
 def test_a_campaign_that_nobody_would_get_is_warned_of():
-    found = preflight(make_campaign(make_group(contacts=1), body='{{ first_name|default:"" }}'))
+    found = foresee(make_campaign(make_group(contacts=1), body='{{ first_name|default:"" }}'))
     assert (found.audience, found.recipients) == (1, 0)
     assert found.suppressed == {"empty_text": 1}
     assert len(found.warnings) == 1
@@ -60,27 +61,27 @@ def test_with_a_window_it_says_for_how_many_the_time_zone_is_only_the_usual_one(
     make_contact(number(2), group, time_zone="Asia/Vladivostok")  # known from the file
     make_contact("+78432000000", group)  # a landline in Kazan
     make_contact("+37126123456", group)  # Latvia has one zone
-    found = preflight(make_campaign(group, window_start=time(9), window_end=time(21)))
+    found = foresee(make_campaign(group, window_start=time(9), window_end=time(21)))
     assert found.usual_zone == 1
     assert "1 person" in found.warnings[0]
-    assert preflight(make_campaign(group)).warnings == []
+    assert foresee(make_campaign(group)).warnings == []
 
 
 def test_an_end_that_has_passed_is_a_problem():
     group = make_group(contacts=1)
-    assert preflight(make_campaign(group, ends_at=timezone.now() + timedelta(minutes=1))).problems == []
-    found = preflight(make_campaign(group, ends_at=timezone.now() - timedelta(minutes=1)))
+    assert foresee(make_campaign(group, ends_at=timezone.now() + timedelta(minutes=1))).problems == []
+    found = foresee(make_campaign(group, ends_at=timezone.now() - timedelta(minutes=1)))
     assert "has passed" in found.problems[0]
 
 
 def test_a_text_that_is_not_understood_is_a_problem_and_no_error():
-    found = preflight(make_campaign(make_group(contacts=1), body="{{ x"))
+    found = foresee(make_campaign(make_group(contacts=1), body="{{ x"))
     assert "not closed" in found.problems[0]
 
 
 def test_a_sender_that_the_gateway_cannot_show_is_a_problem(settings, provider):
     settings.SMS_SETTINGS = {"BACKEND": "tests.campaigns.providers.Legacy"}
-    found = preflight(make_campaign(make_group(contacts=1), sender_id="SHOP"))
+    found = foresee(make_campaign(make_group(contacts=1), sender_id="SHOP"))
     assert "cannot show a sender" in found.problems[0]
 
 

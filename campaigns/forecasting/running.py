@@ -1,0 +1,198 @@
+"""Counting a forecast: in parts, by as many workers as there are, each part in one go and again if its worker dies."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Q, QuerySet, Sum
+from django.utils import timezone, translation
+
+from campaigns import rehearsing
+from campaigns.composing import TemplateError
+from campaigns.models import Campaign, Forecast, ForecastKind, ForecastPart, ForecastStatus, User
+from campaigns.smart_groups import ConditionsError
+from campaigns.wakeups import wake
+
+from .counting import EXAMPLES, SAMPLES, Judge, Question, count_part
+from .stamps import stamp_of, what_changed
+from .tally import Tally, added
+
+logger = logging.getLogger(__name__)
+
+#: People of a part, if they are spread evenly over the ids.
+PART = 50_000
+#: So few are counted while somebody waits for the page.
+AT_ONCE = 3000
+WORKERS = 2
+LEASE = timedelta(seconds=30)
+
+
+def question_about(campaign: Campaign, kind: str) -> Question:
+    """What a forecast of this kind counts. Raises TemplateError and ConditionsError."""
+    return Question.about(campaign, rehearsing.fate if kind == ForecastKind.REHEARSAL else None)
+
+
+def latest(campaign: Campaign, kind: str = ForecastKind.PREFLIGHT) -> Forecast | None:
+    """The forecast that there is, whether or not it still holds."""
+    return Forecast.objects.filter(campaign=campaign, kind=kind).first()
+
+
+def outdated(forecast: Forecast, campaign: Campaign) -> list[str]:
+    """What has changed since it was begun, in words; empty while it holds."""
+    try:
+        return what_changed(forecast.stamp, stamp_of(campaign, question_about(campaign, forecast.kind)))
+    except (TemplateError, ConditionsError) as error:
+        return [str(error)]
+
+
+def holding(campaign: Campaign, kind: str = ForecastKind.PREFLIGHT, *, actor: User | None = None) -> Forecast:
+    """
+    A forecast of the campaign as it is now: the latest, or a new one that is being counted.
+
+    A small audience is counted at once. Raises TemplateError and ConditionsError.
+    """
+    with usual_language():
+        found = latest(campaign, kind)
+        if found is not None and found.status != ForecastStatus.FAILED and not outdated(found, campaign):
+            return found
+    return begin(campaign, kind, actor=actor)
+
+
+def begin(
+    campaign: Campaign, kind: str = ForecastKind.PREFLIGHT, *, actor: User | None = None, at_once: bool = False
+) -> Forecast:
+    """
+    Count anew, in the background unless the audience is small or `at_once` says to wait for it.
+
+    Raises TemplateError and ConditionsError.
+    """
+    with usual_language():
+        stamp = stamp_of(campaign, question_about(campaign, kind))
+        with transaction.atomic():
+            Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)  # one at a time
+            fresh = {
+                "status": ForecastStatus.COUNTING,
+                "token": secrets.token_hex(16),
+                "stamp": stamp,
+                "people": stamp["people"],
+                "result": None,
+                "problem": "",
+                "started_at": timezone.now(),
+                "finished_at": None,
+                "asked_by": actor,
+            }
+            forecast, _made = Forecast.objects.update_or_create(campaign=campaign, kind=kind, defaults=fresh)
+            forecast.parts.all().delete()
+            ForecastPart.objects.bulk_create(_parts(forecast))
+            at_once = at_once or stamp["people"] <= AT_ONCE
+            if not at_once:
+                for _worker in range(WORKERS):
+                    wake("count_forecast", forecast.pk)
+        if at_once:
+            work(forecast.pk, seconds=None)
+            forecast.refresh_from_db()
+    return forecast
+
+
+def usual_language() -> translation.override:
+    """The freeze writes texts in the installation's language, whoever looks on: "yes" and "no" are words in a text."""
+    return translation.override(settings.LANGUAGE_CODE)
+
+
+def _parts(forecast: Forecast) -> list[ForecastPart]:
+    first, last = forecast.stamp["first"], forecast.stamp["last"]
+    number = max(1, -(-forecast.people // PART))
+    width = -(-(last - first + 1) // number)
+    bounds = [(first - 1 + n * width, min(last, first - 1 + (n + 1) * width)) for n in range(number)]
+    return [ForecastPart(forecast=forecast, token=forecast.token, after=a, up_to=b) for a, b in bounds]
+
+
+def work(forecast_id: int, *, seconds: float | None) -> bool:
+    """Count parts for about so many seconds (None: to the end). True when there is more to do."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    forecast = Forecast.objects.select_related("campaign").filter(pk=forecast_id).first()
+    if forecast is None or forecast.status != ForecastStatus.COUNTING:
+        return False
+    try:
+        with usual_language(), timezone.override(None):
+            judge = Judge(question_about(forecast.campaign, forecast.kind))
+            while part := _take(forecast):
+                if not _count(part, judge):
+                    return False  # counted anew by somebody else, or thrown away
+                if deadline is not None and time.monotonic() > deadline:
+                    return True
+            _finish(forecast)
+    except (OperationalError, InterfaceError):
+        raise  # the database is away or busy: the sweeper has it tried again
+    except Exception as error:
+        logger.exception("Forecast %s could not be counted.", forecast_id)
+        Forecast.objects.filter(pk=forecast_id, token=forecast.token).update(
+            status=ForecastStatus.FAILED, problem=str(error) or type(error).__name__, finished_at=timezone.now()
+        )
+    return False
+
+
+def _open_parts(forecast: Forecast) -> QuerySet[ForecastPart]:
+    return ForecastPart.objects.filter(forecast=forecast, token=forecast.token, result__isnull=True)
+
+
+def _take(forecast: Forecast) -> ForecastPart | None:
+    """A part that nobody counts, from now on ours."""
+    now = timezone.now()
+    free = _open_parts(forecast).filter(Q(leased_until=None) | Q(leased_until__lt=now))
+    with transaction.atomic():
+        part = free.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked).first()
+        if part is not None:
+            part.leased_until = now + LEASE
+            part.save(update_fields=["leased_until"])
+    return part
+
+
+def _count(part: ForecastPart, judge: Judge) -> bool:
+    mine = ForecastPart.objects.filter(pk=part.pk, token=part.token)
+
+    def seen(people: int) -> bool:
+        return bool(mine.update(done_count=people, leased_until=timezone.now() + LEASE))
+
+    tally = count_part(judge, part.after, part.up_to, seen)
+    return tally is not None and bool(mine.update(result=tally.stored(), done_count=tally.people))
+
+
+def _finish(forecast: Forecast) -> None:
+    """Add the parts up, once the last of them is counted, by whoever comes first."""
+    with transaction.atomic():
+        counting = Forecast.objects.select_for_update().filter(pk=forecast.pk, token=forecast.token)
+        locked = counting.filter(status=ForecastStatus.COUNTING).first()
+        if locked is None or _open_parts(locked).exists():
+            return
+        results = locked.parts.values_list("result", flat=True).iterator()
+        tallies = (Tally.read(result) for result in results if result is not None)
+        locked.result = added(tallies, samples=SAMPLES, examples=EXAMPLES).stored()
+        locked.status, locked.finished_at = ForecastStatus.DONE, timezone.now()
+        locked.save(update_fields=["result", "status", "finished_at"])
+        locked.parts.all().delete()
+
+
+def done_count(forecast: Forecast) -> int:
+    """How many people are counted by now."""
+    if forecast.status == ForecastStatus.DONE:
+        return forecast.people
+    return forecast.parts.aggregate(n=Sum("done_count"))["n"] or 0
+
+
+def throw_away(campaign: Campaign, kind: str) -> bool:
+    """Forget a forecast; one that is being counted stops. False when there was none."""
+    return bool(Forecast.objects.filter(campaign=campaign, kind=kind).delete()[0])
+
+
+def stalled() -> list[int]:
+    """Forecasts that nobody counts any more; `work()` takes them up."""
+    now = timezone.now()
+    at_work = ForecastPart.objects.filter(leased_until__gte=now, result__isnull=True)
+    counting = Forecast.objects.filter(status=ForecastStatus.COUNTING, started_at__lt=now - LEASE)
+    return list(counting.exclude(pk__in=at_work.values("forecast")).values_list("pk", flat=True))

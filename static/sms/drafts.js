@@ -1,0 +1,260 @@
+"use strict";
+// What is typed is kept every few seconds: by the server, and in this browser until the server has it. Tells who else
+// writes the same campaign, and loses nothing when somebody is signed out. The page works without it.
+{
+    const KEEP_AFTER = 2000; // milliseconds after the last key
+    const LOOK_EACH = 10000; // milliseconds between looks at who else is there
+    const place = document.getElementById("drafts");
+    if (place) {
+        const form = place.closest("form");
+        const name = `draft:${place.dataset.keeper}`;
+        const words = document.getElementById("draft-words").content;
+        const trouble = document.getElementById("draft-trouble");
+        const said = document.getElementById("draft-said");
+        const company = document.getElementById("company");
+        let version = place.dataset.version;
+        let timer = 0;
+        let sending = false;
+        let changed = false;
+        let leaving = false;
+        let stopped = false; // another window's text has to be looked at first
+
+        // --- this browser ------------------------------------------------------------------------------------------
+
+        const SKIPPED = new Set(["csrfmiddlewaretoken", "number"]);
+        const entries = () => [...new FormData(form).entries()]
+            .filter(([key, value]) => typeof value === "string" && !SKIPPED.has(key) && !key.startsWith("_"));
+        const same = (one, other) => JSON.stringify(one.filter(([key]) => key !== "version")) === JSON.stringify(other.filter(([key]) => key !== "version"));
+        const begun = entries();
+
+        const labels = () => Object.fromEntries([...form.querySelectorAll("select[multiple]")]
+            .map((select) => [select.name, Object.fromEntries([...select.selectedOptions].map((one) => [one.value, one.text]))]));
+
+        // `submitted`: a page that says that it is saved (ui.js) makes an end of it.
+        const remember = (submitted = false) => {
+            try {
+                window.localStorage.setItem(name, JSON.stringify({entries: entries(), labels: labels(), submitted}));
+            } catch {
+                // full, or not allowed: the server keeps it
+            }
+        };
+        const forget = () => {
+            try {
+                window.localStorage.removeItem(name);
+            } catch {
+                // was never there
+            }
+        };
+        const remembered = () => {
+            try {
+                return JSON.parse(window.localStorage.getItem(name));
+            } catch {
+                return null;
+            }
+        };
+
+        function fillIn(kept, names = {}) {
+            const all = new Map();
+            kept.forEach(([key, value]) => all.set(key, [...(all.get(key) ?? []), value]));
+            const many = all.get("texts-language") ?? [];
+            const texts = Object.fromEntries(many.map((language, at) => [language, all.get("texts-body")?.[at] ?? ""]).filter(([language]) => language));
+            for (const element of form.elements) {
+                const values = all.get(element.name);
+                if (!element.name || SKIPPED.has(element.name) || element.name.startsWith("_") || element.name.startsWith("texts-") || element.name === "version") {
+                    continue;
+                }
+                if (element.type === "checkbox") {
+                    element.checked = Boolean(values?.includes(element.value));
+                } else if (element.multiple) {
+                    const there = new Set([...element.options].map((option) => option.value));
+                    (values ?? []).filter((value) => !there.has(value)).forEach((value) => {
+                        element.add(new Option(names[element.name]?.[value] ?? value, value));
+                    });
+                    [...element.options].forEach((option) => { option.selected = Boolean(values?.includes(option.value)); });
+                } else if (values && element.type !== "submit" && element.type !== "button") {
+                    element.value = values[0];
+                }
+            }
+            window.django?.jQuery(form).find("select").trigger("change.select2");
+            form.putTexts?.(form, {body: all.get("body")?.[0] ?? "", texts});
+        }
+
+        function tell(which, change) {
+            const line = words.querySelector(`[data-word="${which}"]`).cloneNode(true);
+            line.className = "warning";
+            change?.(line);
+            trouble.replaceChildren(line);
+            return line;
+        }
+
+        // --- the server --------------------------------------------------------------------------------------------
+
+        const package_ = (typed) => {
+            const data = new FormData(form);
+            data.set("draft_version", version);
+            if (typed) {
+                data.set("typed", "1");
+            }
+            return data;
+        };
+
+        async function post(data, options) {
+            return fetch(place.dataset.url, {
+                method: "POST", body: data, redirect: "manual", headers: {"X-CSRFToken": data.get("csrfmiddlewaretoken")}, ...options,
+            });
+        }
+
+        // After signing in in another tab this page's token is an old one: the new one stands in any page.
+        async function renewToken() {
+            const page = await fetch(window.location.href, {redirect: "manual"});
+            if (!page.ok) {
+                return false;
+            }
+            const fresh = new DOMParser().parseFromString(await page.text(), "text/html").querySelector("[name=csrfmiddlewaretoken]");
+            if (!fresh) {
+                return false;
+            }
+            document.querySelectorAll("[name=csrfmiddlewaretoken]").forEach((field) => { field.value = fresh.value; });
+            return true;
+        }
+
+        async function keep() {
+            if (sending || stopped || leaving) {
+                return;
+            }
+            sending = true;
+            const typed = changed;
+            const sent = entries();
+            try {
+                let response = await post(package_(typed));
+                if (response.status === 403 && await renewToken()) {
+                    response = await post(package_(typed));
+                }
+                if (response.type === "opaqueredirect" || response.status === 403) {
+                    tell("signed_out");
+                } else if (response.status === 409 || response.status === 413) {
+                    refused(await response.json());
+                } else if (!response.ok) {
+                    throw new Error(response.statusText);
+                } else {
+                    taken(await response.json(), typed, sent);
+                }
+            } catch {
+                if (!leaving && typed) {
+                    tell("offline");
+                }
+            }
+            sending = false;
+        }
+
+        function taken(answer, typed, sent) {
+            if (trouble.querySelector("[data-word=signed_out], [data-word=offline]")) {
+                trouble.replaceChildren();
+            }
+            if (typed) {
+                version = answer.draft_version;
+                changed = !same(sent, entries());
+                said.textContent = answer.said;
+                if (!changed) {
+                    forget();
+                }
+            }
+            if (answer.company !== undefined && company.innerHTML.trim() !== answer.company.trim()) {
+                company.innerHTML = answer.company;
+            }
+        }
+
+        function refused(answer) {
+            stopped = true;
+            const line = tell("overtaken", (one) => {
+                one.querySelector("[data-problem]").textContent = answer.problem;
+                if (answer.text === undefined) {
+                    one.querySelectorAll("button").forEach((button) => button.remove());
+                }
+            });
+            if (answer.text) {
+                const other = document.createElement("p");
+                other.className = "bubble theirs";
+                other.textContent = answer.text;
+                line.append(other);
+            }
+            line.addEventListener("click", (event) => {
+                if (event.target.matches("[data-keep-mine], [data-take-other]")) {
+                    stopped = false;
+                    version = answer.draft_version;
+                    trouble.replaceChildren();
+                    if (event.target.matches("[data-take-other]")) {
+                        form.elements.body.value = answer.text;
+                        form.elements.body.dispatchEvent(new Event("input", {bubbles: true}));
+                    }
+                    changed = true;
+                    keep();
+                }
+            });
+        }
+
+        // --- when ---------------------------------------------------------------------------------------------------
+
+        const touched = () => {
+            if (same(begun, entries()) && !changed && version === "0") {
+                return;
+            }
+            changed = true;
+            remember();
+            window.clearTimeout(timer);
+            timer = window.setTimeout(keep, KEEP_AFTER);
+        };
+        form.addEventListener("input", (event) => {
+            if (event.target.id !== "preview-number") {
+                touched();
+            }
+        });
+        form.addEventListener("change", touched);
+        window.addEventListener("load", () => {
+            window.django?.jQuery(form).on("change", "select", touched);
+        });
+        form.addEventListener("submit", (event) => {
+            leaving = true;
+            window.clearTimeout(timer);
+            if (event.submitter?.hasAttribute("formaction")) { // thrown away
+                forget();
+                return;
+            }
+            remember(true);
+        });
+        window.addEventListener("pageshow", () => { leaving = false; });
+        window.addEventListener("pagehide", () => {
+            if (changed && !leaving && !stopped) {
+                leaving = true;
+                post(package_(true), {keepalive: true}).catch(() => {});
+            }
+        });
+        window.setInterval(() => {
+            if (!document.hidden && (changed || !place.dataset.keeper.endsWith(":new"))) {
+                keep();
+            }
+        }, LOOK_EACH);
+
+        // --- what this browser has and the page has not ---------------------------------------------------------------
+
+        window.addEventListener("load", () => {
+            const kept = remembered();
+            if (!kept) {
+                return;
+            }
+            if (same(kept.entries, entries()) || form.querySelector(".errornote")) {
+                forget();
+                return;
+            }
+            const shown = entries();
+            fillIn(kept.entries, kept.labels);
+            const line = tell("restored");
+            line.querySelector("[data-undo-restore]").addEventListener("click", () => {
+                fillIn(shown);
+                forget();
+                trouble.replaceChildren();
+            });
+            touched();
+        });
+    }
+}
