@@ -23,6 +23,8 @@ class KeysetChangeList(ChangeList):
 
     older = ""
     newer = ""
+    #: Whether rows can be ticked for actions.
+    with_actions = False
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
         lookups = super().get_filters_params(params)
@@ -59,10 +61,16 @@ class KeysetChangeList(ChangeList):
         self.result_count = len(rows)
         self.full_result_count = len(rows)  # what was counted is not shown
         self.show_full_result_count = False
-        self.show_admin_actions = False
+        self.show_admin_actions = self.with_actions and bool(rows)
         self.can_show_all = False
         self.multi_page = False
         self.paginator = Paginator(rows, max(len(rows), 1))
+
+
+class ActionsKeysetChangeList(KeysetChangeList):
+    """Browsed by key, with actions for the ticked rows or for everything that the filters match."""
+
+    with_actions = True
 
 
 def _key(value: str | None) -> int | None:

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _t
 from campaigns.forms import ResendForm
 from campaigns.lifecycle import LifecycleError
 from campaigns.models import Campaign
-from campaigns.resending import make_child, resendable_counts
+from campaigns.prices import money, price_table
+from campaigns.resending import left_of_limit, make_child, resendable_counts
 
 from .base import BaseAdmin, acting_user
 
@@ -38,11 +39,7 @@ def resend(model_admin: BaseAdmin, request: HttpRequest, campaign: Campaign) -> 
         model_admin.admin_context(
             request,
             title=_t("Send again to those who were not reached?"),
-            explanation=_t(
-                "A new campaign with the same text starts at once. Whoever was reached is not in it, nor are people "
-                "who have opted out or are no contacts any more. Where a message is unknown, nobody can say that the "
-                "person does not have it already."
-            ),
+            explanation=_explanation(campaign),
             button=_t("Send again"),
             form=form,
             is_destructive=True,
@@ -50,3 +47,16 @@ def resend(model_admin: BaseAdmin, request: HttpRequest, campaign: Campaign) -> 
             back_url=campaign.get_absolute_url(),
         ),
     )
+
+
+def _explanation(campaign: Campaign) -> str:
+    sentence = _t(
+        "A new campaign with the same text starts at once. Whoever was reached is not in it, nor are people "
+        "who have opted out or are no contacts any more. Where a message is unknown, nobody can say that the "
+        "person does not have it already."
+    )
+    left = left_of_limit(campaign)
+    if left is None:
+        return sentence
+    words = _t("It may cost what this one has left of its spend limit: %(left)s.")
+    return f"{sentence} {words % {'left': money(left, price_table(campaign.gateway).currency)}}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -33,6 +34,8 @@ def decide(
         return HttpResponseNotAllowed(["POST"])
     ids = list(rows.values_list("pk", flat=True))
     actor = acting_user(request)
+    if request.POST.get("decision") != "leave" and not request.user.has_perm("campaigns.resend_campaign"):
+        raise PermissionDenied
     if request.POST.get("decision") == "leave":
         model_admin.message_user(request, _left(leave_unknown(ids, actor=actor)), messages.SUCCESS)
         return HttpResponseRedirect(back_url)
