@@ -24,6 +24,15 @@ def test_operators_list_holidays_and_others_see_them():
         assert {codename for codename in codenames(role) if "holiday" in codename} == {"view_holiday"}
 
 
+def test_approvers_enter_prices_and_others_see_them():
+    assert {codename for codename in codenames("Approver") if "price" in codename} == {
+        "view_gatewayprice",
+        "change_gatewayprice",
+    }
+    for role in ("Viewer", "Operator"):
+        assert {codename for codename in codenames(role) if "price" in codename} == {"view_gatewayprice"}
+
+
 def test_nobody_but_a_superuser_may_change_the_delivery_log():
     for role in ("Viewer", "Operator", "Approver"):
         assert not codenames(role) & {"add_sentmessage", "change_sentmessage", "delete_sentmessage"}
@@ -32,6 +41,19 @@ def test_nobody_but_a_superuser_may_change_the_delivery_log():
 def test_approvers_launch_but_do_not_write():
     assert "launch_campaign" in codenames("Approver")
     assert "change_campaign" not in codenames("Approver")
+
+
+def test_operators_answer_and_review_and_others_read():
+    assert {"answer_conversation", "review_conversation", "change_replykeyword"} <= codenames("Operator")
+    for role in ("Viewer", "Operator", "Approver"):
+        assert {"view_conversation", "view_replykeyword", "view_automaticreply"} <= codenames(role)
+    assert not codenames("Approver") & {"answer_conversation", "change_replykeyword"}
+
+
+def test_only_approvers_erase_people_and_export_all_about_them():
+    assert {"add_erasure", "view_erasure", "export_person"} <= codenames("Approver")
+    for role in ("Viewer", "Operator"):
+        assert not codenames(role) & {"add_erasure", "export_person"}
 
 
 def test_viewers_only_look():
