@@ -2,40 +2,66 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from http import HTTPStatus
+from typing import Any, NamedTuple, cast
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext_lazy as _
+
+#: What the first page is called wherever it is named.
+START = _("Dashboard")
 
 
 class Section(NamedTuple):
-    """A heading of the navigation and the models under it, by name; what a user may not see is left out."""
+    """
+    A heading of the navigation and the models under it, by name; what a user may not see is left out.
+
+    `main` is the model that the heading leads to and stands for, if there is one.
+    """
 
     key: str
     title: Any
     models: tuple[str, ...]
-    collapsed: bool = False
+    main: str = ""
 
 
 SECTIONS = (
-    Section("campaigns", _("Campaigns"), ("Campaign",)),
-    Section("contacts", _("Contacts"), ("Contact", "ContactGroup", "ContactImport", "OptOut")),
-    Section("log", _("Delivery log"), ("SentMessage", "InboundMessage")),
-    Section("providers", _("Providers"), ("GatewayState", "UnmatchedReceipt")),
+    Section("campaigns", _("Campaigns"), ("Campaign", "MessageTemplate"), "Campaign"),
+    Section(
+        "contacts",
+        _("Contacts"),
+        (
+            "Contact",
+            "ContactGroup",
+            "SmartGroup",
+            "Attribute",
+            "ContactImport",
+            "ImportSource",
+            "OptOut",
+            "Erasure",
+            "BulkAction",
+        ),
+        "Contact",
+    ),
+    Section("inbox", _("Inbox"), ("Conversation", "ReplyKeyword", "AutomaticReply"), "Conversation"),
+    Section("log", _("Delivery log"), ("SentMessage", "InboundMessage"), "SentMessage"),
+    Section("providers", _("Providers"), ("GatewayState", "PriceList", "UnmatchedReceipt"), "GatewayState"),
     Section(
         "system",
         _("System"),
         ("User", "Group", "Holiday", "AuditEvent", "Heartbeat", "OrmQ", "Schedule", "Success", "Failure"),
-        collapsed=True,
     ),
 )
 
 
 #: What the navigation calls models whose own names say too little.
 NAMES = {
+    "Conversation": _("Inbox"),
     "Group": _("Permission groups"),
     "OrmQ": _("Task queue"),
     "Schedule": _("Scheduled tasks"),
@@ -49,7 +75,7 @@ class SmsAdminSite(admin.AdminSite):
 
     site_header = _("SMS campaigns")
     site_title = _("SMS campaigns")
-    index_title = _("Start")
+    index_title = START
     index_template = "admin/start.html"
     empty_value_display = "–"
 
@@ -68,12 +94,45 @@ class SmsAdminSite(admin.AdminSite):
                 "app_label": section.key,
                 "app_url": index_url,
                 "has_module_perms": True,
-                "collapsed": section.collapsed,
+                "main": section.main,
                 "models": models,
             }
             for section in SECTIONS
             if (models := [visible[name] for name in section.models if name in visible])
         ]
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """One's own password; that it was changed stands in the audit trail."""
+        from . import audit
+
+        with transaction.atomic():
+            response = super().password_change(request, extra_context)
+            if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
+                user = cast(Any, request.user)
+                audit.record("change_password", actor=user, subject=user.get_username())
+        return response
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """With the navigation; only for those who are signed in."""
+        context = super().each_context(request)
+        if context["has_permission"]:
+            from .admin.navigation import Navigation
+
+            context["navigation"] = Navigation(request, context["available_apps"])
+        return context
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        return [
+            path("search/", self.admin_view(self.search), name="search"),
+            path("dashboard/", self.admin_view(self.dashboard_view), name="dashboard"),
+            *super().get_urls(),
+        ]
+
+    def search(self, request: HttpRequest) -> HttpResponse:
+        """A number, a name or a campaign, from every page."""
+        from .admin.search import search_page
+
+        return search_page(self, request)
 
     def app_index(  # type: ignore[override]  # Django's types allow no redirect
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
@@ -87,3 +146,10 @@ class SmsAdminSite(admin.AdminSite):
         from .admin.start import start_page
 
         return super().index(request, {"start": start_page(request), **(extra_context or {})})
+
+    def dashboard_view(self, request: HttpRequest) -> JsonResponse:
+        """What the start page puts in place of what it shows, from time to time."""
+        from .admin.start import start_page
+
+        html = render_to_string("admin/dashboard/live.html", {"start": start_page(request)}, request)
+        return JsonResponse({"html": html})

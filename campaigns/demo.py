@@ -7,7 +7,8 @@ from typing import NamedTuple
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from .models import Campaign, Contact, ContactGroup
+from .consent import record_consent
+from .models import Campaign, Consent, Contact, ContactGroup
 
 
 class Person(NamedTuple):
@@ -61,5 +62,6 @@ def _make_group(name: str, people: tuple[Person, ...]) -> ContactGroup:
             last_name=person.last_name,
             attributes={"city": person.city} if person.city else {},
         )
+        record_consent(contact, Consent.GIVEN, source="demo", evidence=_("Made up, like the person."))
         contact.groups.add(group)
     return group

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, cast
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.utils import timezone
-from django.utils.datastructures import MultiValueDict
-from django.utils.dates import WEEKDAYS
-from django.utils.formats import date_format, number_format
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from phonenumbers import SUPPORTED_REGIONS
@@ -23,11 +17,17 @@ from phonenumbers import SUPPORTED_REGIONS
 from sms_backends import gateways
 from sms_backends.phone_numbers import InvalidPhoneNumber, parse
 
+from .attribute_inputs import AttributeInput, AttributesField, attribute_field
+from .attributes import known_attributes, taken
+from .brakes import BRAKES, CANARY
 from .composing import as_text, normalise_name
+from .form_fields import DaysField, MomentField
 from .models import (
     MARKETING_WINDOW,
     Campaign,
     CampaignKind,
+    Consent,
+    ConsentKind,
     Contact,
     ContactGroup,
     Holiday,
@@ -36,10 +36,8 @@ from .models import (
     OptOut,
     RateUnit,
 )
-from .preflight import check_body
 from .windows import PRESETS
-
-BLANK_ATTRIBUTE_ROWS = 3
+from .writing_form import WritingForm
 
 
 def new_nonce() -> str:
@@ -62,63 +60,11 @@ class PhoneField(forms.CharField):
             raise ValidationError(error.reason, code="invalid") from error
 
 
-class AttributesWidget(forms.Widget):
-    """A dictionary as rows of name and value, with a few blank rows to add to it."""
-
-    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
-        rows = [*dict(value or {}).items(), *[("", "")] * BLANK_ATTRIBUTE_ROWS]
-        inputs = format_html_join(
-            "",
-            '<tr><td><input type="text" name="{}-name" value="{}" aria-label="{}"></td>'
-            '<td><input type="text" name="{}-value" value="{}" aria-label="{}"></td></tr>',
-            ((name, key, _t("Name of the field"), name, as_text(text), _t("Value")) for key, text in rows),
-        )
-        return format_html(
-            '<table class="attributes" id="{}"><thead><tr><th scope="col">{}</th><th scope="col">{}</th></tr></thead>'
-            "<tbody>{}</tbody></table>",
-            (attrs or {}).get("id", f"id_{name}"),
-            _t("Name"),
-            _t("Value"),
-            inputs,
-        )
-
-    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> list[tuple[str, str]]:
-        many = data if isinstance(data, MultiValueDict) else MultiValueDict(data)
-        return list(zip(many.getlist(f"{name}-name"), many.getlist(f"{name}-value"), strict=False))
-
-    def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
-        return f"{name}-name" not in data
-
-    def id_for_label(self, id_: str | None) -> str:
-        return ""
-
-
-class AttributesField(forms.Field):
-    """A contact's other fields. Values that were not touched keep their kind (a number stays a number)."""
-
-    widget = AttributesWidget
-
-    def clean(self, value: Any) -> dict[str, str]:
-        cleaned: dict[str, str] = {}
-        known: set[str] = set()
-        for name, text in value or []:
-            name, text = "_".join(name.split()), text.strip()
-            if not name and not text:
-                continue
-            if not name:
-                raise ValidationError(_t("“%(value)s” has no name. Give each value a name.") % {"value": text})
-            if normalise_name(name) in known:
-                raise ValidationError(_t("“%(name)s” is there twice. Keep one of them.") % {"name": name})
-            known.add(normalise_name(name))
-            cleaned[name] = text
-        return cleaned
+class KindField(forms.ChoiceField):
+    """What a consent covers; a form that leaves it out changes nothing about it."""
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        before = {name: as_text(value) for name, value in (initial or {}).items()}
-        try:
-            return before != self.clean(data)
-        except ValidationError:
-            return True
+        return bool(data) and super().has_changed(initial, data)
 
 
 class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -136,16 +82,52 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
         ),
     )
 
+    consent_kind = KindField(label=_("Consent to"), choices=ConsentKind.choices, required=False)
+
     class Meta:
         model = Contact
         fields = "__all__"  # noqa: DJ007 - the admin's fieldsets choose
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.defined = {attribute_field(it): it for it in known_attributes()}
+        self._split_attributes()
+        if "groups" in self.fields:  # nobody is put into a smart group by hand
+            self.fields["groups"].queryset = ContactGroup.objects.filter(conditions__isnull=True)  # type: ignore[attr-defined]
+
+    def _split_attributes(self) -> None:
+        """An input for each attribute that is defined; the others stay together."""
+        rest = dict(self.initial.get("attributes") or {})
+        for field, attribute in self.defined.items():
+            value = taken(rest, attribute.name)
+            self.fields[field] = AttributeInput(attribute, value)
+            self.initial[field] = value
+        if self.defined:
+            self.initial["attributes"] = rest
+
+    def clean_consent_kind(self) -> str:
+        return str(self.cleaned_data["consent_kind"] or self.instance.consent_kind)
+
     def clean_attributes(self) -> dict[str, Any]:
         before = self.instance.attributes if self.instance.pk else {}
+        for name in self.cleaned_data["attributes"]:
+            known = [it for it in self.defined.values() if normalise_name(it.name) == normalise_name(name)]
+            if known:
+                raise ValidationError(_t("“%(name)s” has an input of its own above.") % {"name": known[0]})
         return {
             name: before[name] if name in before and as_text(before[name]) == text else text
             for name, text in self.cleaned_data["attributes"].items()
         }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        newly_given = "consent" in self.changed_data and cleaned.get("consent") == Consent.GIVEN
+        if newly_given and not cleaned.get("consent_source"):
+            self.add_error("consent_source", _t("Say where the consent comes from: it may have to be proved."))
+        values = {it.name: cleaned.get(field, "") for field, it in self.defined.items()}
+        if "attributes" in cleaned:
+            cleaned["attributes"] |= {name: value for name, value in values.items() if value != ""}
+        return cleaned
 
 
 def gateway_choices() -> list[tuple[str, str]]:
@@ -153,33 +135,7 @@ def gateway_choices() -> list[tuple[str, str]]:
     return [(alias, alias) for alias in gateways]
 
 
-_DATE_ATTRS: dict[str, Any] = {"type": "date", "aria-label": _("Date")}
-_TIME_ATTRS: dict[str, Any] = {"type": "time", "aria-label": _("Time")}
-
-
-class MomentField(forms.SplitDateTimeField):
-    """A date and a time of day, in the zone of whoever types them."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        widget = forms.SplitDateTimeWidget(
-            date_attrs=_DATE_ATTRS, time_attrs=_TIME_ATTRS, date_format="%Y-%m-%d", time_format="%H:%M"
-        )
-        super().__init__(
-            widget=widget, input_date_formats=["%Y-%m-%d"], input_time_formats=["%H:%M", "%H:%M:%S"], **kwargs
-        )
-
-
-class DaysField(forms.TypedMultipleChoiceField):
-    """Days of the week; its clean value is the list of their numbers, Monday is 1."""
-
-    widget = forms.CheckboxSelectMultiple
-
-    def __init__(self, **kwargs: Any) -> None:
-        days = [(number + 1, name) for number, name in WEEKDAYS.items()]
-        super().__init__(choices=days, coerce=int, **kwargs)
-
-
-class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
+class CampaignForm(WritingForm):
     """What a campaign says, to whom and how; refused when the text cannot work or somebody else was faster."""
 
     gateway = forms.ChoiceField(label=_("Gateway"), choices=gateway_choices, initial="default")
@@ -205,19 +161,20 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         help_text=_("What is still waiting then is given up: too late."),
     )
-    #: When the campaign was last changed as far as this form knows.
-    version = forms.CharField(required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = Campaign
         fields = (
             "name",
             "body",
+            "template",
+            "texts",
             "kind",
             "include_groups",
             "exclude_groups",
             "gateway",
             "sender_id",
+            "spend_limit",
             "window_start",
             "window_end",
             "window_days",
@@ -226,8 +183,14 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
             "rate_unit",
             "late_start",
             "ends_at",
+            *CANARY,
+            *BRAKES,
         )
         help_texts = {
+            "kind": _(
+                "Marketing is advertising: it goes to people whose consent to it is recorded. Service is what "
+                "belongs to an order, an appointment or the like."
+            ),
             "body": _(
                 "Placeholders are filled in for each person: {{ first_name }}, {{ last_name }} or any other field, "
                 'such as {{ city }}. {{ first_name|default:"friend" }} says “friend” to those without a name; '
@@ -241,31 +204,12 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
             "window_end": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.instance.pk:
-            self.fields["version"].initial = campaign_version(self.instance)
-
-    def clean_body(self) -> str:
-        return str(self.cleaned_data["body"]).replace("\r\n", "\n")  # a browser's line ends would cost characters
-
-    def clean_version(self) -> str:
-        version = self.cleaned_data["version"]
-        if self.instance.pk and version != campaign_version(self.instance):
-            self.add_error(None, changed_meanwhile(self.instance.updated_at))
-        return str(version)
-
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         self._fill_in_usual_hours(cleaned)
         self._give_decent_hours(cleaned)
         if cleaned.get("window_start") and cleaned.get("window_start") == cleaned.get("window_end"):
             self.add_error("window_end", _t("The sending window has no length. Empty both times to send at any hour."))
-        if "body" in cleaned:
-            include = [group.pk for group in cleaned.get("include_groups", ())]
-            exclude = [group.pk for group in cleaned.get("exclude_groups", ())]
-            for problem in check_body(cleaned["body"], include, exclude):
-                self.add_error("body", problem)
         return cleaned
 
     def _fill_in_usual_hours(self, cleaned: dict[str, Any]) -> None:
@@ -278,19 +222,6 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
         no_window = not cleaned.get("window_start") and not cleaned.get("window_end")
         if self.instance.pk is None and cleaned.get("kind") == CampaignKind.MARKETING and no_window:
             cleaned["window_start"], cleaned["window_end"] = MARKETING_WINDOW
-
-
-def campaign_version(campaign: Campaign) -> str:
-    """Differs after every change of a campaign."""
-    return campaign.updated_at.isoformat()
-
-
-def changed_meanwhile(at: datetime) -> str:
-    """Tells whoever has an outdated page in front of them what to do."""
-    return _t(
-        "The campaign was changed at %(time)s, after you opened this page, so nothing was saved or started. "
-        "Keep a copy of what you wrote, reload the page and look at it again."
-    ) % {"time": date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")}
 
 
 class ScheduleForm(forms.Form):
@@ -321,17 +252,14 @@ class HolidayForm(forms.ModelForm):  # type: ignore[type-arg]
         return country
 
 
-class RateForm(forms.Form):
-    """How fast messages go."""
-
-    max_per_second = forms.IntegerField(label=_("At most per second"), required=False, min_value=1, max_value=1_000_000)
-    rate_unit = forms.ChoiceField(label=_("counted in"), choices=RateUnit.choices)
-
-
 class AddToGroupForm(forms.Form):
     """A group to put contacts into: one that is there, or a new one."""
 
-    group = forms.ModelChoiceField(ContactGroup.objects.all(), label=_("To the group"), required=False)
+    group = forms.ModelChoiceField(
+        ContactGroup.objects.filter(conditions__isnull=True, archived_at__isnull=True),
+        label=_("To the group"),
+        required=False,
+    )
     new_group = forms.CharField(label=_("or to a new group named"), max_length=150, required=False)
 
     def clean_new_group(self) -> str:

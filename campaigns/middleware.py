@@ -8,6 +8,8 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone, translation
 
+from campaigns import masking
+
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 #: Everything comes from this installation; scripts and styles only from files, never from within a page.
@@ -27,6 +29,20 @@ class ContentSecurityPolicyMiddleware:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         return response
+
+
+class MaskingMiddleware:
+    """Numbers and texts are shown as whoever is signed in may see them. Stands after AuthenticationMiddleware."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        user = request.user
+        if not user.is_authenticated:
+            return self.get_response(request)
+        with masking.as_seen_by(user):
+            return self.get_response(request)
 
 
 class UserPreferencesMiddleware:

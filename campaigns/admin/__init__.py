@@ -2,6 +2,48 @@
 
 from __future__ import annotations
 
-from . import campaigns, contacts, holidays, imports, opt_outs, people, providers, sent_messages, system
+from . import (
+    attributes,
+    audit,
+    bulk_actions,
+    campaigns,
+    contacts,
+    erasures,
+    groups,
+    holidays,
+    imports,
+    inbox,
+    keywords,
+    opt_outs,
+    people,
+    prices,
+    providers,
+    readings,
+    sent_messages,
+    smart_groups,
+    system,
+    templates,
+)
 
-__all__ = ["campaigns", "contacts", "holidays", "imports", "opt_outs", "people", "providers", "sent_messages", "system"]
+__all__ = [
+    "attributes",
+    "audit",
+    "bulk_actions",
+    "campaigns",
+    "contacts",
+    "erasures",
+    "groups",
+    "holidays",
+    "imports",
+    "inbox",
+    "keywords",
+    "opt_outs",
+    "people",
+    "prices",
+    "providers",
+    "readings",
+    "sent_messages",
+    "smart_groups",
+    "system",
+    "templates",
+]

@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any, ClassVar, cast
 
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Max, Model, Q, QuerySet
+from django.db import transaction
+from django.db.models import Max, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _t
 
+from campaigns import masking
 from campaigns.models import User
-from sms_backends.phone_numbers import InvalidPhoneNumber, parse
+from campaigns.number_search import looks_like_number, number_query, read_number, why_no_number
 
-#: Fewer digits than this are no beginning of a phone number worth searching.
-LEAST_DIGITS = 3
+from .display import count, people
+from .times import TimesMixin
+
+__all__ = ["looks_like_number", "number_query", "read_number", "why_no_number"]  # the rules, for the screens
 
 
 def acting_user(request: HttpRequest) -> User:
     """Who is signed in. The admin lets nobody else through."""
     assert isinstance(request.user, User)
     return request.user
+
+
+#: Fields that hold what is written to and by people; rows cannot be chosen by them without seeing it.
+TEXT_FIELDS = frozenset(
+    {"body", "text", "texts", "note", "last_text", "reason_text", "provider_response", "raw", "payload"}
+)
+NUMBER_FIELDS = frozenset({"phone_number", "canonical_number"})
+
+
+@cache
+def _masked_column(model: type[Model], name: str, mask: Callable[[Any], str]) -> Callable[[Any], str]:
+    """A column, or a line of a read-only form, that shows a field as the reader may see it."""
+
+    @admin.display(description=model._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+    def column(thing: Any) -> str:
+        return mask(getattr(thing, name))
+
+    column.__name__ = name
+    return column
 
 
 class PlainChangeList(ChangeList):
@@ -36,7 +59,7 @@ class PlainChangeList(ChangeList):
             self.full_result_count = self.result_count
 
 
-class BaseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class BaseAdmin(TimesMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """A page of ours: fast lists, and a sentence instead of an empty table."""
 
     #: What to do next when there is nothing at all.
@@ -45,6 +68,57 @@ class BaseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_max_show_all = 200
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
+    #: Fields that not everybody may see as they are, in the list and on a page that is only read, and what is shown.
+    masked: ClassVar[Mapping[str, Callable[[Any], str]]] = {}
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return self._masked_names(super().get_list_display(request))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        return fieldsets if self._is_written(request, obj) else self.masked_fieldsets(fieldsets)
+
+    def masked_fieldsets(self, fieldsets: Any) -> Any:
+        """For a page that is only read."""
+        return [(title, {**options, "fields": self._masked_names(options["fields"])}) for title, options in fieldsets]
+
+    def _is_written(self, request: HttpRequest, obj: Any) -> bool:
+        return self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj)
+
+    def _masked_names(self, names: Iterable[Any]) -> tuple[Any, ...]:
+        return tuple(
+            _masked_column(self.model, name, self.masked[name])  # type: ignore[arg-type]
+            if isinstance(name, str) and name in self.masked
+            else self._masked_names(name)
+            if isinstance(name, list | tuple)
+            else name
+            for name in names
+        )
+
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        """What somebody may not see cannot be found out by searching for it."""
+        fields = super().get_search_fields(request)
+        return self._searchable(fields) or fields  # without any there would be no box for a number
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if search_term and not self._searchable(super().get_search_fields(request)):
+            return queryset.none(), False
+        return super().get_search_results(request, queryset, search_term)
+
+    @staticmethod
+    def _searchable(fields: Iterable[str]) -> tuple[str, ...]:
+        return tuple(name for name in fields if masking.may_see_texts() or not _names(name) & TEXT_FIELDS)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Nor by filters in an address; a whole number may be asked for."""
+        names = _names(lookup)
+        if names & TEXT_FIELDS and not masking.may_see_texts():
+            return False
+        if names & NUMBER_FIELDS and not masking.may_see_numbers():
+            return lookup.endswith(("phone_number", "phone_number__exact")) and read_number(value) == value
+        return super().lookup_allowed(lookup, value, cast(HttpRequest, request))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         term = request.GET.get("q", "").strip()
@@ -54,9 +128,19 @@ class BaseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return PlainChangeList
 
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """One by one, so that each leaves its entry in the audit trail."""
+        with transaction.atomic():
+            for thing in queryset:
+                self.delete_model(request, thing)
+
     def admin_context(self, request: HttpRequest, **context: Any) -> dict[str, Any]:
         """The context of a page of our own that looks like the admin's."""
         return {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media, **context}
+
+
+def _names(lookup: str) -> set[str]:
+    return set(lookup.lstrip("^=@").split("__"))
 
 
 class ReadOnlyAdmin(BaseAdmin):
@@ -72,47 +156,6 @@ class ReadOnlyAdmin(BaseAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-def read_number(term: str) -> str | None:
-    """A search term as E.164; None when it is not one whole phone number."""
-    try:
-        return parse(term, settings.SMS_DEFAULT_REGION).e164
-    except InvalidPhoneNumber:
-        return None
-
-
-def why_no_number(term: str) -> str:
-    """Why a search term that is made of digits is no phone number; empty for other terms."""
-    if not looks_like_number(term):
-        return ""
-    try:
-        parse(term, settings.SMS_DEFAULT_REGION)
-    except InvalidPhoneNumber as error:
-        return error.reason
-    return ""
-
-
-def looks_like_number(term: str) -> bool:
-    """Whether somebody seems to search for a phone number, or the beginning of one."""
-    return sum(c.isdecimal() for c in term) >= LEAST_DIGITS and not any(c.isalpha() for c in term)
-
-
-def number_query(term: str, field: str = "phone_number") -> Q | None:
-    """
-    The rows with this number, in any spelling, or whose number begins with these digits. None for other terms.
-
-    A range and no LIKE, so that the index serves it on every database.
-    """
-    if e164 := read_number(term):
-        return Q(**{field: e164})
-    if not looks_like_number(term):
-        return None
-    digits = "".join(str(int(c)) for c in term if c.isdecimal())
-    query = Q(**{f"{field}__gte": f"+{digits}"})
-    if below := digits.rstrip("9"):  # +7999… ends where +8 begins: digits sort alike under every collation
-        query &= Q(**{f"{field}__lt": f"+{below[:-1]}{int(below[-1]) + 1}"})
-    return query
 
 
 class NumberSearchMixin:
@@ -134,16 +177,18 @@ class Selection:
     The rows that an action is for, fixed when its page is first shown.
 
     With "select all" the filter runs again when the page is confirmed; rows that came meanwhile are left out by id.
+    `limit`: count no further, where a count of all would take too long.
     """
 
-    def __init__(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+    def __init__(self, request: HttpRequest, queryset: QuerySet[Any], *, limit: int | None = None) -> None:
         posted = request.POST.get("up_to", "")
         newest = queryset.order_by().aggregate(newest=Max("pk"))["newest"]
         self.up_to = int(posted) if posted.isdecimal() else newest or 0
         self.rows = queryset.model._default_manager.filter(
             pk__in=queryset.filter(pk__lte=self.up_to).order_by().values("pk")
         )
-        self.count = self.rows.count()
+        self.count = self.rows.count() if limit is None else self.rows.order_by()[: limit + 1].count()
+        self.is_more = limit is not None and self.count > limit
         self.is_confirmed = request.POST.get("confirm") == "yes"
         self._request = request
 
@@ -159,6 +204,16 @@ class Selection:
             return
         for pk in post.getlist(ACTION_CHECKBOX_NAME):
             yield ACTION_CHECKBOX_NAME, pk
+
+    @property
+    def shown_count(self) -> str:
+        """The count in words."""
+        return _t("more than %(count)s") % {"count": count(self.count - 1)} if self.is_more else count(self.count)
+
+    @property
+    def people(self) -> str:
+        """The count of contacts in words."""
+        return people(self.count)
 
     def sample(self, size: int = 10) -> list[Model]:
         """The first rows, to be shown."""

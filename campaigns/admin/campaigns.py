@@ -8,43 +8,73 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import audit, lifecycle
-from campaigns.audience import audience
+from campaigns import approval, audit, drafts, lifecycle, masking
+from campaigns.brakes import BRAKES, MINIMUM_SAMPLE
 from campaigns.forms import CampaignForm
-from campaigns.models import EDITABLE, Campaign, CampaignStatus, MessageStatus
-from campaigns.preflight import group_ids
+from campaigns.gateway_forms import LimitForm
+from campaigns.languages import language_name
+from campaigns.models import EDITABLE, Approval, ApprovalStatus, Campaign, CampaignStatus, ContactGroup, MessageStatus
+from campaigns.preflight import no_consent_warning, people_in_groups, without_consent_count
+from campaigns.prices import price_table
 from campaigns.reports import many_campaign_figures
-from campaigns.resending import resendable_counts
+from campaigns.resending import RESENDABLE, resendable
+from campaigns.sending.doubt import being_settled
+from campaigns.smart_groups import in_words
 
+from .answers import answers_page
+from .archiving import ArchivingMixin
 from .base import FilledChangeList, acting_user
-from .campaign_actions import CampaignActions, action_url
-from .display import NOTHING, count, moment, status_pill
+from .campaign_report import report_download, report_page
+from .campaign_urls import action_url
+from .changes import changes_of
+from .display import NOTHING, count, moment, pill, status_pill
 from .progress import poll_seconds, progress_of
+from .trail import trail
 from .unknown import undecided
+from .writing import CampaignWriting
 
 UNKNOWN_SHOWN = 20
-TRAIL_SHOWN = 50
 LABELS = {
     "launch": _("Send now…"),
+    "approval": _("Approve or decline…"),
     "resume": _("Resume"),
     "schedule": _("Schedule…"),
     "unschedule": _("Do not start by itself"),
     "pause": _("Pause"),
     "test": _("Send a test…"),
+    "rehearsal": _("Rehearse…"),
     "resend": _("Resend to failed, undelivered or unknown…"),
     "duplicate": _("Duplicate"),
     "cancel": _("Cancel…"),
 }
-STYLES = {"launch": "primary", "resume": "primary", "cancel": "danger"}
+STYLES = {"launch": "primary", "approval": "primary", "resume": "primary", "cancel": "danger"}
+
+
+def smart_groups_of(campaign: Campaign) -> list[tuple[str, str]]:
+    """The smart groups that it includes or leaves out, each with its conditions in words."""
+    chosen = ContactGroup.objects.filter(
+        Q(campaigns_including=campaign) | Q(campaigns_excluding=campaign), conditions__isnull=False
+    )
+    return [(group.name, in_words(group.conditions)) for group in chosen.distinct()]
+
+
+def _declined(campaign: Campaign, asked: Approval | None) -> Approval | None:
+    """The latest answer, if it was no and nothing was asked since."""
+    if asked is not None or not approval.can_be_started(campaign):
+        return None
+    latest = campaign.approvals.select_related("decided_by").first()
+    return latest if latest is not None and latest.status == ApprovalStatus.DECLINED else None
 
 
 @dataclass(frozen=True)
@@ -58,10 +88,11 @@ class Button:
 
 
 @admin.register(Campaign)
-class CampaignAdmin(CampaignActions):
+class CampaignAdmin(ArchivingMixin, CampaignWriting):
     """Texts and who gets them."""
 
     form = CampaignForm
+    masked = {"body": masking.text}
     list_display = ("name", "state", "progress", "when", "by_whom")
     list_filter = ("status", "kind")
     list_select_related = ("created_by", "launched_by")
@@ -72,8 +103,9 @@ class CampaignAdmin(CampaignActions):
     empty_text = _("There are no campaigns yet. Write the first one: a text, and the groups that get it.")
     fieldsets = (
         (None, {"fields": ("name", "body")}),
+        (_("Template and languages"), {"fields": ("template", "texts"), "classes": ("collapse",)}),
         (_("To whom"), {"fields": ("include_groups", "exclude_groups")}),
-        (_("How"), {"fields": ("kind", "gateway", "sender_id")}),
+        (_("How"), {"fields": ("kind", "gateway", "sender_id", "spend_limit")}),
         (
             _("When"),
             {
@@ -86,6 +118,21 @@ class CampaignAdmin(CampaignActions):
                     "ends_at",
                     "late_start",
                 )
+            },
+        ),
+        (
+            _("Careful start and brakes"),
+            {
+                "fields": ("canary_size", "canary_wait_minutes", "canary_then", *BRAKES),
+                "description": format_lazy(
+                    _(
+                        "The campaign pauses when more than so many per cent are refused, not delivered or opt out: "
+                        "after the first portion, whatever its size, and at any time once {sample} can be judged. When "
+                        "you resume it, only what comes after that counts for the limit that was passed. Empty: no "
+                        "limit."
+                    ),
+                    sample=MINIMUM_SAMPLE,
+                ),
             },
         ),
     )
@@ -101,14 +148,19 @@ class CampaignAdmin(CampaignActions):
         return actions
 
     def fill_page(self, campaigns: list[Any]) -> None:
-        """The figures of all campaigns of a page, in one query."""
+        """The figures of all campaigns of a page in one query, and what of them waits for approval in another."""
         found = many_campaign_figures(campaign.pk for campaign in campaigns)
+        waiting = set(approval.waiting(campaign.pk for campaign in campaigns).values_list("campaign", flat=True))
         for campaign in campaigns:
             campaign.figures = found[campaign.pk]
+            campaign.waits_for_approval = campaign.pk in waiting
 
     @admin.display(description=_("status"), ordering="status")
-    def state(self, campaign: Campaign) -> SafeString:
-        return status_pill(campaign)
+    def state(self, campaign: Any) -> SafeString:
+        if not campaign.waits_for_approval:
+            return status_pill(campaign)
+        waiting = pill(CampaignStatus.PAUSED, str(ApprovalStatus.WAITING.label))
+        return format_html("{} {}", status_pill(campaign), waiting)
 
     @admin.display(description=_("messages"))
     def progress(self, campaign: Any) -> str | SafeString:
@@ -149,13 +201,27 @@ class CampaignAdmin(CampaignActions):
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None or self.has_change_permission(request, obj):
             return fieldsets
+        shown: dict[Any, Any] = {"hours": None, "texts": "texts_shown"}
         return [
-            (title, {**options, "fields": tuple(name for name in options["fields"] if name != "hours")})
+            (
+                title,
+                {**options, "fields": tuple(name for old in options["fields"] if (name := shown.get(old, old)))},
+            )
             for title, options in fieldsets
+            if "template" not in options["fields"] or obj.texts or obj.template
         ]
 
+    @admin.display(description=_("in other languages"))
+    def texts_shown(self, campaign: Campaign) -> str | SafeString:
+        return format_html_join(
+            "",
+            "<p><strong>{}</strong><br>{}</p>",
+            ((language_name(k), masking.text(text)) for k, text in campaign.texts.items()),
+        )
+
     def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
-        return super().has_change_permission(request, obj) and (obj is None or obj.is_editable)
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or (obj.is_editable and request.user.has_perm(masking.MESSAGE_TEXTS)))
 
     def has_delete_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
         return super().has_delete_permission(request, obj) and (
@@ -190,12 +256,11 @@ class CampaignAdmin(CampaignActions):
         if not change:
             obj.created_by = actor
         super().save_model(request, obj, form, change)
+        drafts.forget(actor, obj if change else None)
         if not change:
             audit.record("create", actor=actor, campaign=obj, subject=obj.name)
         elif form.changed_data:
-            audit.record(
-                "change", actor=actor, campaign=obj, subject=obj.name, details={"fields": list(form.changed_data)}
-            )
+            audit.record("change", actor=actor, campaign=obj, subject=obj.name, changes=changes_of(form))
 
     def response_add(self, request: HttpRequest, obj: Campaign, post_url_continue: str | None = None) -> HttpResponse:
         return self._after_saving(request, obj) or super().response_add(request, obj, post_url_continue)
@@ -205,21 +270,29 @@ class CampaignAdmin(CampaignActions):
 
     def _after_saving(self, request: HttpRequest, obj: Campaign) -> HttpResponse | None:
         """Saving leads to the campaign's own page, where it can be tested and sent."""
+        if not {"_send", "_save", "_over"} & set(request.POST):
+            return None
+        said, tag = _t("“%(name)s” is saved.") % {"name": obj.name}, f"saved-by-{acting_user(request).pk}"
+        self.message_user(request, said, messages.SUCCESS, extra_tags=tag)
         if "_send" in request.POST:
             return HttpResponseRedirect(action_url(obj, "launch"))
-        if "_save" not in request.POST:
-            return None
-        self.message_user(request, _t("“%(name)s” is saved.") % {"name": obj.name}, messages.SUCCESS)
         return HttpResponseRedirect(obj.get_absolute_url())
 
     # --- the page of a campaign ----------------------------------------------------------------------------
 
     def _page_context(self, request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         allowed = lifecycle.allowed_actions(campaign)
-        if "resend" in allowed and not resendable_counts(campaign):
-            allowed.remove("resend")
-        unknown = undecided(campaign.messages.all()) if campaign.launched_at else campaign.messages.none()
+        asked = approval.open_approval(campaign) if approval.can_be_started(campaign) else None
+        if asked is not None and asked.status == ApprovalStatus.WAITING:
+            allowed.add("approval")
+        if campaign.is_editable:
+            allowed.add("rehearsal")
         progress = progress_of(campaign) if campaign.launched_at else None
+        # The log is only asked about what the kept figures say is there.
+        found = progress.figures.messages if progress else dict.fromkeys(MessageStatus.values, 0)
+        if "resend" in allowed and not (any(found[status] for status in RESENDABLE) and resendable(campaign).exists()):
+            allowed.remove("resend")
+        unknown = undecided(campaign.messages.all()) if found[MessageStatus.UNKNOWN] else campaign.messages.none()
         return {
             "buttons": [
                 Button(action, action_url(campaign, action), label, STYLES.get(action, ""))
@@ -227,20 +300,53 @@ class CampaignAdmin(CampaignActions):
                 if action in allowed and self.may(request, action)
             ],
             "progress": progress,
+            "answers": answers_page(request, campaign),
+            "asked": asked,
+            "asked_why_not": approval.why_not(acting_user(request), asked) if asked else "",
+            "asked_is_changed": asked is not None and not approval.still_fits(asked, campaign),
+            "declined": _declined(campaign, asked),
+            "withdraw_url": action_url(campaign, "withdraw"),
             "poll_seconds": poll_seconds(campaign, progress),
             "progress_url": action_url(campaign, "progress"),
-            "audience_now": audience(*group_ids(campaign)).count() if campaign.status in EDITABLE else None,
+            "without_consent": _without_consent(campaign),
+            "audience_now": people_in_groups(campaign) if campaign.status in EDITABLE else None,
+            "smart_groups": smart_groups_of(campaign) if campaign.status in EDITABLE else [],
             "unknown": list(unknown.order_by("pk")[:UNKNOWN_SHOWN]),
-            "looked_up": unknown.filter(next_lookup_at__isnull=False).count(),
+            "unknown_count": found[MessageStatus.UNKNOWN],
+            "settling": being_settled(unknown) if found[MessageStatus.UNKNOWN] else None,
             "unknown_url": action_url(campaign, "unknown"),
             "may_decide": self.may(request, "unknown"),
             "may_launch": self.may(request, "launch"),
-            "trail": list(campaign.audit_events.select_related("actor")[:TRAIL_SHOWN]),
+            "limit_form": self._limit_form(request, campaign),
+            "limit_url": action_url(campaign, "limit"),
+            "trail": trail(campaign),
         }
 
+    def _limit_form(self, request: HttpRequest, campaign: Campaign) -> LimitForm | None:
+        """Before the launch the limit is a field like the others; after its end there is nothing to limit."""
+        if campaign.is_editable or campaign.has_ended or not self.may(request, "limit"):
+            return None
+        currency = price_table(campaign.gateway).currency
+        label = _t("Spend limit (%(currency)s)") % {"currency": currency} if currency else _t("Spend limit")
+        return LimitForm(initial={"limit": campaign.spend_limit}, label=label, auto_id="spend-%s")
+
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.progress_view)
-        return [path("<int:pk>/progress/", view, name="campaigns_campaign_progress"), *super().get_urls()]
+        view = self.admin_site.admin_view
+        return [
+            path("<int:pk>/progress/", view(self.progress_view), name="campaigns_campaign_progress"),
+            path("<int:pk>/report/", view(self.report_view), name="campaigns_campaign_report"),
+            *super().get_urls(),
+        ]
+
+    def report_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What became of the campaign, to be printed; a POST gives the file."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        campaign = get_object_or_404(Campaign.objects.select_related("created_by", "launched_by"), pk=pk)
+        if campaign.launched_at is None:
+            self.message_user(request, _t("There is no report before it was sent."), messages.WARNING)
+            return HttpResponseRedirect(campaign.get_absolute_url())
+        return report_download(request, campaign) if request.method == "POST" else report_page(request, campaign)
 
     def progress_view(self, request: HttpRequest, pk: int) -> JsonResponse:
         """How it goes, for the page that shows it. `seconds` is when to ask again; 0: nothing more will happen."""
@@ -256,6 +362,13 @@ class CampaignAdmin(CampaignActions):
                 "status": campaign.status,
                 "html": html,
                 "seconds": poll_seconds(campaign, progress),
+                "said": progress.said,
                 "unknown": progress.figures.messages[MessageStatus.UNKNOWN],
             }
         )
+
+
+def _without_consent(campaign: Campaign) -> str:
+    """Before a marketing campaign is sent: that some of its people will be left out, and what to do."""
+    people_without = without_consent_count(campaign) if campaign.status in EDITABLE else 0
+    return no_consent_warning(people_without) if people_without else ""

@@ -1,82 +1,62 @@
-"""Contacts, their groups, and what can be done with a selection of them."""
+"""Contacts, and what can be done with a selection of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from campaigns import audit
+from campaigns import audit, bulk, masking
+from campaigns.attribute_inputs import attribute_field
+from campaigns.attributes import known_attributes
 from campaigns.composing import as_text
-from campaigns.forms import AddToGroupForm, ContactForm
-from campaigns.models import RUNNING, Campaign, CampaignStatus, Contact, ContactGroup, OptOutSource
-from campaigns.optouts import record_opt_out
+from campaigns.forms import ContactForm
+from campaigns.merging import note_number_change
+from campaigns.models import Campaign, Contact
 
-from .base import BaseAdmin, NumberSearchMixin, Selection, acting_user, confirm_selection
-from .display import MOMENT_FORMAT, count, object_link, people
-
-MEMBERSHIP_CHUNK = 2000
-GROUPS_OFFERED = 20
-
-
-def add_to_group(group: ContactGroup, contact_ids: Iterable[int]) -> None:
-    """Put contacts into a group; those who are in it already stay once."""
-    through = Contact.groups.through
-    rows = (through(contact_id=pk, contactgroup_id=group.pk) for pk in contact_ids)
-    through.objects.bulk_create(rows, batch_size=MEMBERSHIP_CHUNK, ignore_conflicts=True)
-
-
-class GroupFilter(admin.SimpleListFilter):
-    """The first groups by name, and whichever is chosen. All others are reached from their own list."""
-
-    title = _("group")
-    parameter_name = "groups__id__exact"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        offered = dict(ContactGroup.objects.order_by("name").values_list("pk", "name")[:GROUPS_OFFERED])
-        chosen = self.value() or ""
-        if chosen.isdecimal() and int(chosen) not in offered:
-            offered.update(ContactGroup.objects.filter(pk=int(chosen)).values_list("pk", "name"))
-        return [(str(pk), name) for pk, name in offered.items()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
-        value = self.value()
-        if value is None:
-            return queryset
-        return queryset.filter(groups=int(value)) if value.isdecimal() else queryset.none()
+from .base import BaseAdmin, Selection, acting_user
+from .bulk import IN_REQUEST_SECONDS, BulkActionsMixin, offer_list, stored_selection
+from .changes import changes_of
+from .contact_actions import CONTACT_ACTIONS
+from .contact_consent import CONSENT_FIELDS, ContactConsentMixin
+from .contact_filters import GroupFilter, SmartGroupFilter, found_by
+from .contact_pages import e164, history_page, may_merge, merge_page
+from .display import people
+from .keyset import ActionsKeysetChangeList
 
 
 @admin.register(Contact)
-class ContactAdmin(NumberSearchMixin, BaseAdmin):
+class ContactAdmin(ContactConsentMixin, BulkActionsMixin, BaseAdmin):
     """The people who can be written to."""
 
     form = ContactForm
+    asked = CONTACT_ACTIONS
+    masked = {"phone_number": masking.number, "consent_evidence": masking.text}
     list_display = ("phone_number", "name", "group_names", "other_fields", "consent", "region")
-    list_display_links = ("phone_number", "name")
-    list_filter = (GroupFilter, "consent")
-    search_fields = ("first_name", "last_name", "email")
-    search_help_text = _("A phone number in any spelling, the first digits of one, a name or an e-mail address.")
+    list_filter = (GroupFilter, SmartGroupFilter, "consent")
+    search_fields = ("first_name",)  # makes the search box appear; get_search_results() knows better
+    search_help_text = _(
+        "A phone number in any spelling or its first digits, or the beginning of a name or an e-mail address."
+    )
+    sortable_by = ()
     autocomplete_fields = ("groups",)
     readonly_fields = ("created_at", "updated_at")
-    actions = ("send_to_selected", "add_to_group", "opt_out", "delete_contacts")
+    actions = ("send_to_selected", "merge_two")
+    change_form_template = "admin/campaigns/contact/change_form.html"
     empty_text = _("There are no contacts yet. Import a CSV or Excel file, or add one by hand.")
     fieldsets = (
         (None, {"fields": ("phone_number", ("first_name", "last_name"), "groups")}),
         (_("Other fields"), {"fields": ("attributes",)}),
-        (_("Consent"), {"fields": ("consent", "consented_at", "consent_source", "consent_evidence")}),
+        (_("Consent"), {"fields": ("consent", "consent_kind", "consented_at", "consent_source", "consent_evidence")}),
         (
             _("Details"),
             {
@@ -86,22 +66,37 @@ class ContactAdmin(NumberSearchMixin, BaseAdmin):
         ),
     )
 
+    # --- the list ------------------------------------------------------------------------------------------
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ActionsKeysetChangeList]:
+        return ActionsKeysetChangeList
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
         return super().get_queryset(request).prefetch_related("groups")
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Stock deleting lists every row and breaks on a thousand; `delete_contacts` counts instead."""
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str
+    ) -> tuple[QuerySet[Contact], bool]:
+        term = search_term.strip()
+        return (queryset.filter(found_by(term)) if term else queryset), False
 
     def has_send_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perms(["campaigns.add_campaign", "campaigns.add_contactgroup"])
 
-    def has_opt_out_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("campaigns.add_optout")
+    def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
+        return list_display[:2]
 
-    @admin.display(description=_("name"), ordering="first_name")
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """One contact is changed in a form that shows its number."""
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or request.user.has_perm(masking.FULL_NUMBERS))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        may_consent = request.user.has_perm("campaigns.change_consent")
+        return fields if may_consent else (*fields, *sorted(CONSENT_FIELDS))
+
+    @admin.display(description=_("name"))
     def name(self, contact: Contact) -> str:
         return contact.full_name
 
@@ -116,144 +111,121 @@ class ContactAdmin(NumberSearchMixin, BaseAdmin):
 
     @admin.action(description=_("Send to the selected…"), permissions=["send"])
     def send_to_selected(self, request: HttpRequest, queryset: QuerySet[Contact]) -> HttpResponse:
-        """A draft campaign for exactly these contacts, opened to be written."""
-        actor = acting_user(request)
-        when = date_format(timezone.localtime(), MOMENT_FORMAT)
-        name = _t("Selected contacts, %(when)s") % {"when": when}
-        with transaction.atomic():
-            number = ContactGroup.objects.filter(name__startswith=name).count()
-            group = ContactGroup.objects.create(name=f"{name} ({number + 1})" if number else name)
-            add_to_group(group, queryset.order_by().values_list("pk", flat=True).iterator(chunk_size=MEMBERSHIP_CHUNK))
-            campaign = Campaign.objects.create(name=name, body="", created_by=actor)
-            campaign.include_groups.add(group)
-            size = group.contacts.count()
-            audit.record("create", actor=actor, campaign=campaign, subject=name, details={"selected": size})
+        """A draft campaign for exactly these contacts, opened to be written; for very many, made by a worker."""
+        selection = Selection(request, queryset)
+        action = bulk.start(
+            "send_to",
+            "contact",
+            stored_selection(request, selection),
+            total=selection.count,
+            actor=acting_user(request),
+        )
+        bulk.run(action.pk, seconds=IN_REQUEST_SECONDS)
+        action.refresh_from_db()
+        campaign = Campaign.objects.filter(pk=action.progress.get("campaign")).first()
+        if campaign is None:
+            return HttpResponseRedirect(action.get_absolute_url())
         self.message_user(
             request,
             _t("A draft campaign for %(people)s was made. Write its text, save it, then press “Send now”.")
-            % {"people": people(size)},
+            % {"people": people(action.changed_count)},
             messages.SUCCESS,
         )
         return HttpResponseRedirect(campaign.get_absolute_url())
 
-    @admin.action(description=_("Add to group…"), permissions=["change"])
-    def add_to_group(self, request: HttpRequest, queryset: QuerySet[Contact]) -> HttpResponse | None:
-        selection = Selection(request, queryset)
-        form = AddToGroupForm(request.POST if selection.is_confirmed else None)
-        if not (selection.is_confirmed and form.is_valid()):
-            return confirm_selection(
-                self,
-                request,
-                selection,
-                title=_t("Add to a group"),
-                explanation=_t("Chosen: %(people)s.") % {"people": people(selection.count)},
-                button=_t("Add to the group"),
-                form=form,
-            )
+    # --- the form ------------------------------------------------------------------------------------------
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """With an input for each attribute that is defined."""
+        defined = set(self._defined(request))
+        kwargs["fields"] = [name for name in self._model_fields(request, obj) if name not in defined]
+        return super().get_form(request, obj, change, **kwargs)
+
+    @staticmethod
+    def _defined(request: HttpRequest) -> tuple[str, ...]:
+        """The inputs of the defined attributes; asked for several times while a page is made."""
+        if not hasattr(request, "defined_attributes"):
+            request.defined_attributes = tuple(map(attribute_field, known_attributes()))  # type: ignore[attr-defined]
+        return request.defined_attributes  # type: ignore[attr-defined,no-any-return]
+
+    def _model_fields(self, request: HttpRequest, obj: Any) -> list[str]:
+        names: list[str] = []
+        for _title, options in self.get_fieldsets(request, obj):
+            for entry in options["fields"]:
+                names += entry if isinstance(entry, list | tuple) else [entry]
+        return [name for name in names if name not in self.get_readonly_fields(request, obj)]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is not None and not self.has_change_permission(request, obj):
+            return self.masked_fieldsets(self.fieldsets)
+        defined = self._defined(request)
+        return [
+            (title, {**options, "fields": (*defined, *options["fields"])})
+            if options["fields"] == ("attributes",)
+            else (title, options)
+            for title, options in self.fieldsets
+        ]
+
+    def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: bool) -> None:
+        """An edit stands in the contact's history, by the names of the fields; a number that it had is remembered."""
+        actor = acting_user(request)
         with transaction.atomic():
-            group = form.cleaned_data["group"] or ContactGroup.objects.create(name=form.cleaned_data["new_group"])
-            add_to_group(group, selection.rows.values_list("pk", flat=True))
-            details = {"count": selection.count}
-            audit.record("add_to_group", actor=acting_user(request), subject=group.name, details=details)
-        self.message_user(
-            request,
-            _t("%(people)s: now in the group “%(group)s”.") % {"people": people(selection.count), "group": group},
-            messages.SUCCESS,
-        )
-        return None
+            super().save_model(request, obj, form, change)
+            if change and "phone_number" in form.changed_data:
+                note_number_change(obj, str(form.initial["phone_number"].as_e164), actor=actor)
+            if form.changed_data or not change:
+                labels = [str(form.fields[name].label or name) for name in form.changed_data]
+                action = "change_contact" if change else "create_contact"
+                # Not the number: that is an entry of its own, in which erasing finds it.
+                changes = changes_of(form, only=set(form.changed_data) - {"phone_number"})
+                audit.record(action, actor=actor, subject=e164(obj), changes=changes, details={"fields": labels})
 
-    @admin.action(description=_("Opt out…"), permissions=["opt_out"])
-    def opt_out(self, request: HttpRequest, queryset: QuerySet[Contact]) -> HttpResponse | None:
-        selection = Selection(request, queryset)
-        if not selection.is_confirmed:
-            return confirm_selection(
-                self,
-                request,
-                selection,
-                title=_t("Opt out"),
-                explanation=_t(
-                    "%(people)s will get no more messages, in whatever campaign, and also after another import. "
-                    "What is waiting for them is not sent."
-                )
-                % {"people": people(selection.count)},
-                button=ngettext("Opt out %(count)s number", "Opt out %(count)s numbers", selection.count)
-                % {"count": count(selection.count)},
-            )
-        note = _t("Chosen from the list of contacts")
-        for contact in selection.rows.only("phone_number").iterator():
-            number = contact.phone_number.as_e164
-            record_opt_out(number, source=OptOutSource.OPERATOR, note=note, actor=acting_user(request))
-        self.message_user(request, _t("%(people)s: opted out.") % {"people": people(selection.count)}, messages.SUCCESS)
-        return None
-
-    @admin.action(description=_("Delete…"), permissions=["delete"])
-    def delete_contacts(self, request: HttpRequest, queryset: QuerySet[Contact]) -> HttpResponse | None:
-        selection = Selection(request, queryset)
-        if not selection.is_confirmed:
-            return confirm_selection(
-                self,
-                request,
-                selection,
-                title=_t("Delete contacts"),
-                explanation=_t(
-                    "%(people)s will be removed from the contacts and from all groups. "
-                    "The delivery log and the opt-outs keep their numbers."
-                )
-                % {"people": people(selection.count)},
-                button=ngettext("Delete %(count)s contact", "Delete %(count)s contacts", selection.count)
-                % {"count": count(selection.count)},
-                is_destructive=True,
-            )
+    def delete_model(self, request: HttpRequest, obj: Contact) -> None:
         with transaction.atomic():
-            Contact.objects.filter(pk__in=selection.rows.values("pk")).delete()
-            audit.record("delete_contacts", actor=acting_user(request), details={"count": selection.count})
-        self.message_user(request, _t("%(people)s: deleted.") % {"people": people(selection.count)}, messages.SUCCESS)
-        return None
-
-
-@admin.register(ContactGroup)
-class ContactGroupAdmin(BaseAdmin):
-    """Named lists of contacts."""
-
-    list_display = ("name", "size", "description", "created_at")
-    search_fields = ("name",)
-    search_help_text = _("A part of the name.")
-    readonly_fields = ("contacts_link", "created_at")
-    fields = ("name", "description", "contacts_link", "created_at")
-    empty_text = _("There are no groups yet. A campaign is sent to groups: make one here, or while importing contacts.")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ContactGroup]:
-        groups = super().get_queryset(request)
-        resolved = request.resolver_match
-        if resolved and resolved.url_name == "autocomplete":
-            return groups
-        counted: QuerySet[ContactGroup] = groups.annotate(contact_count=Count("contacts"))
-        return counted
+            audit.record("delete_contact", actor=acting_user(request), subject=e164(obj))
+            super().delete_model(request, obj)
 
     def get_deleted_objects(
-        self, objs: Iterable[ContactGroup], request: HttpRequest
+        self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """Counted instead of listed: stock would print a line for each contact. Groups that a campaign needs stay."""
-        groups = list(objs)
-        waiting = Campaign.objects.filter(status__in=[*RUNNING, CampaignStatus.SCHEDULED, CampaignStatus.PAUSED])
-        needed = waiting.filter(Q(include_groups__in=groups) | Q(exclude_groups__in=groups)).distinct()
-        lines = [_t("%(group)s (its contacts stay)") % {"group": group} for group in groups]
-        names = {str(self.opts.verbose_name_plural): len(groups)}
-        return (
-            lines,
-            names,
-            set(),
-            [format_html(_t("{} needs this group"), object_link(campaign)) for campaign in needed],
-        )
+        """In one line: stock would print one for each group and message."""
+        contacts = list(objs)
+        sentence = _t("%(contact)s: the delivery log and the opt-outs keep the number")
+        lines = [sentence % {"contact": contact} for contact in contacts]
+        return lines, {str(self.opts.verbose_name_plural): len(contacts)}, set(), []
 
-    @admin.display(description=_("contacts"), ordering="contact_count")
-    def size(self, group: Any) -> SafeString:
-        url = f"{reverse('admin:campaigns_contact_changelist')}?groups__id__exact={group.pk}"
-        return format_html('<a href="{}">{}</a>', url, count(group.contact_count))
+    # --- the page of a contact -----------------------------------------------------------------------------
 
-    @admin.display(description=_("contacts"))
-    def contacts_link(self, group: Any) -> str | SafeString:
-        if group.pk is None:
-            return _t("Save the group first, then choose contacts in their list and press “Add to group”.")
-        url = f"{reverse('admin:campaigns_contact_changelist')}?groups__id__exact={group.pk}"
-        return format_html('<a href="{}">{}</a>', url, _t("Show %(people)s") % {"people": people(group.contact_count)})
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        contact = self.get_object(request, object_id)
+        page: dict[str, Any] = {}
+        if isinstance(contact, Contact):
+            page = history_page(request, contact) | {"may_merge": may_merge(request)}
+        return super().change_view(request, object_id, form_url, {**page, **(extra_context or {})})
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.merge_view)
+        return [path("<int:pk>/merge/", view, name="campaigns_contact_merge"), *super().get_urls()]
+
+    def merge_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Choose the other contact, look at both, and merge them."""
+        if not may_merge(request):
+            raise PermissionDenied
+        return merge_page(self, request, get_object_or_404(Contact, pk=pk))
+
+    def has_merge_permission(self, request: HttpRequest) -> bool:
+        return may_merge(request)
+
+    @admin.action(description=_("Merge two…"), permissions=["merge"])
+    def merge_two(self, request: HttpRequest, queryset: QuerySet[Contact]) -> HttpResponse | None:
+        """Only leads to the page that shows both."""
+        pair = list(queryset.order_by("pk").values_list("pk", flat=True)[:3])
+        if len(pair) != 2:
+            self.message_user(request, _t("Tick exactly two contacts to merge them."), messages.ERROR)
+            return None
+        return HttpResponseRedirect(f"{reverse('admin:campaigns_contact_merge', args=[pair[0]])}?with={pair[1]}")
+
+
+offer_list(Contact)

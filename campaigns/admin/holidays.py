@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -13,6 +14,15 @@ from campaigns.forms import HolidayForm
 from campaigns.models import Holiday
 
 from .base import BaseAdmin, acting_user
+from .changes import changes_of
+
+
+class CountryFilter(admin.AllValuesFieldListFilter):
+    """With words for those that hold in every country."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice["display"] or _("everywhere")}
 
 
 @admin.register(Holiday)
@@ -21,14 +31,14 @@ class HolidayAdmin(BaseAdmin):
 
     form = HolidayForm
     list_display = ("date", "country", "name")
-    list_filter = ("country",)
+    list_filter = (("country", CountryFilter),)
     search_fields = ("name",)
     fields = ("date", "country", "name")
     empty_text = _("No holidays are listed. Add those on which nobody should get a text.")
 
     def save_model(self, request: HttpRequest, obj: Holiday, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        audit.record("holiday_listed", actor=acting_user(request), subject=str(obj))
+        audit.record("holiday_listed", actor=acting_user(request), subject=str(obj), changes=changes_of(form))
 
     def delete_model(self, request: HttpRequest, obj: Holiday) -> None:
         audit.record("holiday_removed", actor=acting_user(request), subject=str(obj))

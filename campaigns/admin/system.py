@@ -16,7 +16,8 @@ from django_q import admin as django_q_admin
 from django_q.conf import Conf
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from campaigns.models import AuditEvent, Heartbeat, InboundMessage
+from campaigns import masking
+from campaigns.models import Heartbeat, InboundMessage
 
 from .base import NumberSearchMixin, ReadOnlyAdmin
 from .display import object_link, pretty_json
@@ -28,6 +29,9 @@ ACTION_WORDS = {
     "change": _("changed"),
     "delete": _("deleted"),
     "duplicate": _("copied"),
+    "template_written": _("wrote a template"),
+    "template_changed": _("changed a template"),
+    "template_deleted": _("deleted a template"),
     "launch": _("sent"),
     "schedule": _("scheduled"),
     "unschedule": _("took off the schedule"),
@@ -35,13 +39,61 @@ ACTION_WORDS = {
     "resume": _("resumed"),
     "cancel": _("cancelled"),
     "completed": _("completed"),
+    "approval_asked": _("asked for approval"),
+    "approval_given": _("approved"),
+    "approval_declined": _("declined"),
+    "approval_withdrawn": _("does not ask for approval any more"),
+    "rehearsal_begun": _("rehearsed"),
+    "rehearsal_discarded": _("threw a rehearsal away"),
+    "canary_over": _("finished the first portion"),
     "opt_out": _("opted out"),
     "opt_in": _("lifted the opt-out"),
+    "erasure": _("was asked to erase a person"),
+    "erased": _("erased a person"),
+    "export_person": _("exported everything about a person"),
+    "conversation_assigned": _("said who takes a conversation"),
+    "conversation_answered": _("marked a conversation as answered"),
+    "conversation_reopened": _("put a conversation back to be answered"),
+    "conversation_reviewed": _("decided whether an answer is an opt-out"),
+    "keyword_saved": _("saved a keyword"),
+    "keyword_removed": _("removed a keyword"),
+    "automatic_reply_saved": _("saved an automatic answer"),
+    "automatic_reply_removed": _("removed an automatic answer"),
+    "send_automatic": _("answered automatically"),
+    "send_confirm": _("confirmed an opt-out"),
     "add_to_group": _("added to a group"),
+    "remove_from_group": _("took out of a group"),
+    "set_attribute": _("set a field of contacts"),
+    "apply_definition": _("brought a field into its kind"),
     "delete_contacts": _("deleted contacts"),
+    "export": _("exported"),
+    "erase": _("erased people"),
+    "forget_reading": _("forgot how a file was read"),
+    "consent": _("recorded consent of contacts"),
+    "send_to": _("made a draft campaign for selected contacts"),
+    "download_export": _("downloaded an export"),
+    "export_report": _("downloaded the report"),
+    "reopened": _("took up again, since something waits"),
+    "cancel_bulk_action": _("stopped a bulk action"),
+    "create_contact": _("added the contact"),
+    "change_contact": _("changed the contact"),
+    "change_number": _("changed the number"),
+    "merge_contacts": _("merged two contacts"),
+    "create_smart_group": _("made a smart group"),
+    "change_smart_group": _("changed a smart group"),
+    "delete_smart_group": _("deleted a smart group"),
+    "create_attribute": _("defined a field"),
+    "change_attribute": _("changed the definition of a field"),
+    "delete_attribute": _("deleted the definition of a field"),
     "gateway_paused": _("paused a gateway"),
     "gateway_resumed": _("resumed a gateway"),
     "gateway_rate": _("set the pace of a gateway"),
+    "gateway_limit": _("set the spend limit for the day of a gateway"),
+    "gateway_spent": _("stopped at the spend limit for the day of a gateway"),
+    "gateway_prices": _("changed the prices of a gateway"),
+    "spend_limit": _("set the spend limit"),
+    "copy_suspected": _("suspected a copy of the database"),
+    "copy_released": _("released the database for sending"),
     "holiday_listed": _("listed a holiday"),
     "holiday_removed": _("removed a holiday"),
     "resend_unknown": _("sent unknown messages again"),
@@ -49,6 +101,30 @@ ACTION_WORDS = {
     "send_quick": _("sent a single message"),
     "send_test": _("sent a test"),
     "send_reply": _("sent a reply"),
+    "resend": _("sent again to those who were not reached"),
+    "archive": _("archived"),
+    "restore": _("restored"),
+    "import": _("imported contacts"),
+    "upload_import": _("uploaded a contact file"),
+    "cancel_import": _("cancelled an import"),
+    "undo_import": _("undid an import"),
+    "download_bad_rows": _("downloaded the bad rows of an import"),
+    "delete_contact": _("deleted the contact"),
+    "create_group": _("made a group"),
+    "change_group": _("changed a group"),
+    "delete_group": _("deleted a group"),
+    "archive_group": _("archived a group"),
+    "restore_group": _("restored a group"),
+    "create_user": _("added a user"),
+    "change_user": _("changed a user"),
+    "delete_user": _("deleted a user"),
+    "change_password": _("changed the password"),
+    "create_role": _("made a group of permissions"),
+    "change_role": _("changed a group of permissions"),
+    "delete_role": _("deleted a group of permissions"),
+    "login": _("signed in"),
+    "logout": _("signed out"),
+    "login_failed": _("failed to sign in"),
 }
 
 
@@ -61,12 +137,25 @@ def action_words(action: str) -> str:
 class InboundMessageAdmin(NumberSearchMixin, ReadOnlyAdmin):
     """What people wrote to us."""
 
+    masked = {"phone_number": masking.number, "text": masking.text}
     list_display = ("received_at", "phone_number", "sender", "text", "gateway")
     list_filter = ("received_at",)
     list_select_related = ("contact",)
     search_fields = ("text",)
     search_help_text = _("A phone number in any spelling, its first digits, or a word of the text.")
-    fields = ("received_at", "phone_number", "sender", "to", "text", "gateway", "provider_message_id", "as_it_came")
+    fields = (
+        "received_at",
+        "phone_number",
+        "sender",
+        "to",
+        "text",
+        "meaning",
+        "conversation",
+        "campaign",
+        "gateway",
+        "provider_message_id",
+        "as_it_came",
+    )
     readonly_fields = ("sender", "as_it_came")
     empty_text = _("Nobody has written to you yet. Replies come here when the provider passes them on.")
 
@@ -76,37 +165,7 @@ class InboundMessageAdmin(NumberSearchMixin, ReadOnlyAdmin):
 
     @admin.display(description=_("as it came"))
     def as_it_came(self, message: InboundMessage) -> str:
-        return pretty_json(message.raw)
-
-
-@admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnlyAdmin):
-    """Who did what. Nobody can change it here."""
-
-    list_display = ("at", "who", "what", "subject", "about")
-    list_filter = ("at", ("actor", admin.RelatedOnlyFieldListFilter))
-    list_select_related = ("actor", "campaign")
-    search_fields = ("subject", "action")
-    search_help_text = _("A part of a campaign's name or of a phone number in the international form (+7…).")
-    fields = ("at", "who", "what", "subject", "about", "more")
-    readonly_fields = ("who", "what", "about", "more")
-    empty_text = _("Nothing has been done yet.")
-
-    @admin.display(description=_("who"))
-    def who(self, event: AuditEvent) -> str:
-        return str(event.actor or _("by itself"))
-
-    @admin.display(description=_("what"))
-    def what(self, event: AuditEvent) -> str:
-        return action_words(event.action)
-
-    @admin.display(description=_("campaign"))
-    def about(self, event: AuditEvent) -> str | SafeString:
-        return object_link(event.campaign) if event.campaign else ""
-
-    @admin.display(description=_("details"))
-    def more(self, event: AuditEvent) -> str:
-        return pretty_json(event.details) if event.details else ""
+        return masking.raw(pretty_json(message.raw))
 
 
 @admin.register(Heartbeat)
@@ -131,6 +190,7 @@ class TaskAdmin(ReadOnlyAdmin):
     list_filter = ("started",)
     search_fields = ("name", "func")
     search_help_text = _("A part of the task's name or of the function's.")
+    masked = {"result": masking.in_text}
     fields = ("name", "func", "args", "kwargs", "started", "stopped", "result")
 
     @admin.display(description=_("seconds"))

@@ -7,18 +7,20 @@
             window.setTimeout(() => form.querySelectorAll("button[type=submit]").forEach((b) => { b.disabled = true; }));
         });
     });
+    // What was typed into a form is kept by the browser until a page says that it is saved (drafts.js).
+    const saved = document.querySelector(".messagelist [class*=saved-by-]")?.className.match(/saved-by-(\d+)/);
+    if (saved) {
+        try {
+            Object.entries(window.localStorage)
+                .filter(([name, kept]) => name.startsWith(`draft:${saved[1]}:`) && JSON.parse(kept).submitted)
+                .forEach(([name]) => window.localStorage.removeItem(name));
+        } catch {
+            // not allowed: then nothing is kept there either
+        }
+    }
     // Coming back by the back button finds the buttons usable again.
     window.addEventListener("pageshow", () => {
         document.querySelectorAll("form[data-once] button[type=submit]").forEach((b) => { b.disabled = false; });
-    });
-    // Fields that Django's widgets add without a name, for those who cannot see what stands beside them.
-    window.addEventListener("load", () => {
-        document.querySelectorAll(".form-row .select2-search__field").forEach((field) => {
-            field.setAttribute("aria-label", field.closest(".form-row").querySelector("label")?.textContent.trim() ?? "");
-        });
-        document.querySelectorAll(".datetime input:not([aria-label])").forEach((field) => {
-            field.setAttribute("aria-label", field.previousSibling?.textContent.trim() ?? "");
-        });
     });
     // On a phone the rows of a list become cards: each cell then shows the head of its column.
     document.querySelectorAll("#result_list, table.cardlike").forEach((table) => {

@@ -26,6 +26,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("campaign", metavar="NAME_OR_ID")
+        parser.add_argument(
+            "--people",
+            metavar="NUMBER",
+            help="how many get it; needed for a campaign above SMS_CONFIRM_ABOVE_PEOPLE or SMS_CONFIRM_ABOVE_COST",
+        )
         parser.add_argument("--wait", action="store_true", help="until it is completed; works without a worker too")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -33,7 +38,7 @@ class Command(BaseCommand):
         if campaign.status not in EDITABLE and not campaign.is_running:
             raise CommandError(f"“{campaign.name}” is {campaign.get_status_display()}; it cannot be sent.")
         try:
-            started = lifecycle.launch(campaign, actor=None)
+            started = lifecycle.launch(campaign, actor=None, typed=options["people"])
         except lifecycle.LifecycleError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"“{campaign.name}” is being sent{'' if started else ' already'}.")
