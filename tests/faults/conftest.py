@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
+import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +16,46 @@ import pytest
 from tests.fake_smsc import FakeSmscProcess
 from tests.processes import free_port, manage
 
-from .installation import SendingInstallation
-from .services import MissingBinary, PostgresServer, RedisServer
+from .installation import ADMINISTRATOR, SendingInstallation
+from .services import MissingBinary, PostgresServer, RedisServer, Server
 from .storage import Storage
 
 #: In the group "People" of every installation.
 PEOPLE_COUNT = 1000
+#: In its group "Everybody": those, and more.
+EVERYBODY_COUNT = 5000
+STORAGES = ("sqlite", "postgresql-redis")
+
+
+#: Always on both storages.
+_ALWAYS_ON_BOTH = {"test_crash_points", "test_kills", "test_main_job", "test_restored_backup"}
+
+#: There two sweepers and two clusters really write at the same time.
+_ON_POSTGRESQL = {"test_the_same_tasks_fifty_times_two_sweepers_and_two_clusters_send_nothing_twice"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """
+    Every fault on one storage, by turns; FAULTS=all: on both, which takes twice as long.
+
+    What must hold is the same on both, and the engine's own tests run on both anyhow.
+    """
+    if os.environ.get("FAULTS") == "all":
+        return
+    left_out = [item for item in items if not _has_its_turn(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _has_its_turn(item: pytest.Item) -> bool:
+    if not isinstance(item, pytest.Function) or "/faults/" not in str(item.path):
+        return True
+    storage = getattr(item, "callspec", None) and item.callspec.params.get("storage")
+    if storage is None or item.path.stem in _ALWAYS_ON_BOTH:
+        return True
+    if item.originalname in _ON_POSTGRESQL:
+        return storage == STORAGES[1]
+    return storage == STORAGES[zlib.crc32(item.originalname.encode()) % len(STORAGES)]
 
 
 @pytest.fixture(scope="session")
@@ -56,14 +93,21 @@ def _prepare(folder: Path, database_url: str) -> None:
         "SMS_DATA_DIR": str(folder),
         "DJANGO_SECRET_KEY": "preparing-" + "k" * 50,
     }
-    people = folder / "people.csv"
-    with people.open("w", encoding="utf-8", newline="") as file:
+    commands = [["migrate", "-v0"]]
+    for group, count in (("People", PEOPLE_COUNT), ("Everybody", EVERYBODY_COUNT)):
+        people = folder / f"{group}.csv"
+        _write_people(people, count)
+        commands.append(["import_contacts", str(people), "--group", group, "--region", "RU"])
+    for command in (*commands, ["initialize_installation"]):
+        ended = manage(*command, **variables, **ADMINISTRATOR)
+        assert ended.returncode == 0, ended.stderr
+
+
+def _write_people(path: Path, count: int) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["phone", "first_name"])
-        writer.writerows((f"+7903{index:07d}", f"Name{index}" if index % 5 else "") for index in range(PEOPLE_COUNT))
-    for command in (["migrate", "-v0"], ["import_contacts", str(people), "--group", "People", "--region", "RU"]):
-        ended = manage(*command, **variables)
-        assert ended.returncode == 0, ended.stderr
+        writer.writerows((f"+7903{index:07d}", f"Name{index}" if index % 5 else "") for index in range(count))
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +127,7 @@ def prepared_postgres(postgres: PostgresServer, tmp_path_factory: pytest.TempPat
     return "prepared"
 
 
-@pytest.fixture(params=["sqlite", "postgresql-redis"])
+@pytest.fixture(params=STORAGES)
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     """A database with people in it, and an empty queue: one after the other on SQLite and on PostgreSQL with Redis."""
     if request.param == "sqlite":
@@ -94,7 +138,33 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     server: PostgresServer = request.getfixturevalue("postgres")
     redis: RedisServer = request.getfixturevalue("redis_server")
     redis.empty()
-    return Storage(server.create_database("installation", template=template), redis.url, redis.empty)
+    url = server.create_database("installation", template=template)
+    return Storage(url, redis.url, redis.empty, _outages(server, redis))
+
+
+def _outages(postgres: PostgresServer, redis: RedisServer) -> dict[str, Callable[[], None]]:
+    """What can happen to the servers: each is running again when the call returns."""
+
+    def restarted(server: Server, end: Callable[[], None], seconds: float) -> Callable[[], None]:
+        def restart() -> None:
+            end()
+            time.sleep(seconds)
+            server.start()
+
+        return restart
+
+    return {
+        "Redis stopped and started": restarted(redis, redis.stop, 2),
+        "Redis killed and started": restarted(redis, redis.kill, 0),
+        "PostgreSQL restarted": restarted(postgres, postgres.stop, 1),
+        "PostgreSQL killed and started": restarted(postgres, postgres.kill, 0),
+    }
+
+
+@pytest.fixture
+def seed(storage: Storage) -> int:
+    """The beginning of everything that happens by chance; a test that is repeated names more of them."""
+    return 2 if storage.redis_url else 1
 
 
 @pytest.fixture
@@ -113,6 +183,13 @@ def ledger(tmp_path: Path) -> Path:
 def smsc(smsc_port: int, ledger: Path) -> Iterator[FakeSmscProcess]:
     """The provider, in a process of its own."""
     with FakeSmscProcess(port=smsc_port, ledger=ledger, password="right") as process:
+        yield process
+
+
+@pytest.fixture
+def prompt_smsc(smsc_port: int, ledger: Path) -> Iterator[FakeSmscProcess]:
+    """The same, which says "delivered" as soon as it is asked: then it is asked once for each message."""
+    with FakeSmscProcess(port=smsc_port, ledger=ledger, password="right", deliver_after=0) as process:
         yield process
 
 

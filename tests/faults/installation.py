@@ -5,19 +5,34 @@ from __future__ import annotations
 import json
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.processes import clean_environment, free_port, manage, wait_for
+from tests.processes import BASE_DIR, clean_environment, free_port, manage, wait_for
 
+from .operator import Operator
 from .program import Program
 from .storage import Storage
 
 CALLBACK_SECRET = "callback-secret"
+ADMINISTRATOR = {"DJANGO_SUPERUSER_USERNAME": "admin", "DJANGO_SUPERUSER_PASSWORD": "the-operator-of-the-fault-tests"}
+SWEEPER = """
+import time
+from django.db import close_old_connections
+from campaigns.lifecycle import wake_campaign
+from campaigns.models import Campaign
+from campaigns.tasks import sweep
+while True:
+    close_old_connections()
+    sweep()
+    for campaign in Campaign.objects.all() if {and_wake} else ():
+        wake_campaign(campaign)
+    time.sleep({every})
+"""
 #: How long the slowest campaign here may take.
-SENDING_SECONDS = 120
+SENDING_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,32 +83,50 @@ class SendingInstallation:
 
     # --- processes ---------------------------------------------------------------------------------------------
 
-    def start_workers(self) -> Program:
-        """A real `manage.py qcluster`, which nobody starts again when it dies."""
-        return self._start("worker", ["manage.py", "qcluster"])
+    def start_workers(self, code: Path = BASE_DIR) -> Program:
+        """A real `manage.py qcluster` of the project in `code`, which nobody starts again when it dies."""
+        return self.start_command("worker", ["manage.py", "qcluster"], code)
 
     def start_web(self) -> Program:
         """A real gunicorn, ready to serve."""
         bind = f"--bind=127.0.0.1:{self.web_port}"
         command = ["-m", "gunicorn", "config.wsgi:application", bind, "--worker-class=gthread", "--threads=8"]
-        web = self._start("web", [*command, "--workers=2", "--no-control-socket", "--log-level=warning"])
+        web = self.start_command("web", [*command, "--workers=2", "--no-control-socket", "--log-level=warning"])
         wait_for(lambda: self._is_healthy() or web.has_ended, "the web server")
         assert not web.has_ended, web.output
         return web
 
     def start_all(self) -> Program:
         """`manage.py run`: web and workers under supervision, as an operator would have them."""
-        run = self._start("run", ["manage.py", "run", "--port", str(self.web_port)])
+        run = self.start_command("run", ["manage.py", "run", "--port", str(self.web_port)])
         wait_for(lambda: "Press Ctrl-C" in run.output or run.has_ended, "manage.py run")
         assert not run.has_ended, run.output
         return run
+
+    def start_sweeper(self, every: float = 2.0, *, and_wake: bool = False) -> Program:
+        """
+        Sweeps in a process of its own, again and again: as the schedule does each minute, only more often.
+
+        `and_wake`: wakes campaigns too while the dead seem to work on them, so that not everybody waits for a lease.
+        """
+        return self.start_command(
+            "sweeper", ["manage.py", "shell", "-c", SWEEPER.format(every=every, and_wake=and_wake)]
+        )
+
+    def operator(self) -> Operator:
+        """Somebody at a browser, signed in. The web server must be running."""
+        return Operator(f"http://127.0.0.1:{self.web_port}", ADMINISTRATOR)
 
     def kill_everything(self) -> None:
         for program in self._programs:
             program.kill()
 
-    def _start(self, name: str, command: list[str]) -> Program:
-        program = Program(command, clean_environment(**self.variables), self.folder / f"{name}.log")
+    def start_command(
+        self, name: str, command: list[str], folder: Path = BASE_DIR, variables: Mapping[str, str] | None = None
+    ) -> Program:
+        """`python <command>` in its environment, and in `variables`."""
+        environment = clean_environment(**self.variables, **(variables or {}))
+        program = Program(command, environment, self.folder / f"{name}.log", folder)
         self._programs.append(program)
         return program
 
@@ -122,8 +155,8 @@ class SendingInstallation:
         assert not rest, "more than one line"
         return dict(json.loads(line))
 
-    def create_campaign(self, text: str, group: str, name: str = "Campaign") -> int:
-        self.manage("create_campaign", name, "--text", text, "--group", group)
+    def create_campaign(self, text: str, group: str, name: str = "Campaign", options: Sequence[str] = ()) -> int:
+        self.manage("create_campaign", name, "--text", text, "--group", group, *options)
         return int(self.storage.value("SELECT max(id) FROM campaigns_campaign"))
 
     def launch(self, campaign: int) -> None:
@@ -175,6 +208,18 @@ class SendingInstallation:
         query = f"SELECT status, count(*) FROM campaigns_sentmessage WHERE campaign_id = {campaign} GROUP BY status"
         return dict(self.storage.rows(query))
 
+    def lost_count(self, campaign: int) -> int:
+        """For how many messages the worker was lost before it could write down an answer."""
+        query = (
+            "SELECT count(DISTINCT message_id) FROM campaigns_messageevent WHERE kind = 'unknown' AND message_id IN "
+            f"(SELECT id FROM campaigns_sentmessage WHERE campaign_id = {campaign})"
+        )
+        return int(self.storage.value(query))
+
+    def reached_count(self, campaign: int) -> int:
+        """Messages that were taken, delivered or not yet."""
+        return sum(count for status, count in self.counts(campaign).items() if status in {"sent", "delivered"})
+
     def status(self, campaign: int) -> str:
         return str(self.storage.value(f"SELECT status FROM campaigns_campaign WHERE id = {campaign}"))
 
@@ -184,6 +229,11 @@ class SendingInstallation:
         rows = self.storage.rows(f"SELECT {', '.join(columns)} FROM campaigns_gatewaystate WHERE alias = 'default'")
         return dict(zip(columns, rows[0], strict=True)) if rows else dict.fromkeys(columns)
 
+    def campaigns(self) -> dict[int, tuple[str, int]]:
+        """(state, audience) of each that was launched."""
+        query = "SELECT id, status, audience FROM campaigns_campaign WHERE launched_at IS NOT NULL ORDER BY id"
+        return {pk: (status, audience) for pk, status, audience in self.storage.rows(query)}
+
     def wait_until_completed(self, campaign: int) -> None:
         give_up_at = time.monotonic() + SENDING_SECONDS
         while self.status(campaign) != "completed":
@@ -192,7 +242,7 @@ class SendingInstallation:
 
     def logs(self) -> str:
         """The last that its processes said."""
-        return "\n".join(program.output[-2000:] for program in self._programs)
+        return "\n".join({program.log: program.output[-2000:] for program in self._programs}.values())
 
     # --- what nobody should have to do -------------------------------------------------------------------------
 

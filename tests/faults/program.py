@@ -25,12 +25,14 @@ def end_with_the_tests() -> None:
 class Program:
     """`python <arguments>`, which leads the process group that its descendants belong to."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, arguments: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path = BASE_DIR
+    ) -> None:
         self.log = log
         with log.open("ab") as file:
             self._process = subprocess.Popen(
                 [sys.executable, *arguments],
-                cwd=BASE_DIR,
+                cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=file,

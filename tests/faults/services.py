@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,24 +99,28 @@ class Server:
 
 
 class PostgresServer(Server):
-    """A private PostgreSQL as it is installed by default, `fsync` included."""
+    """
+    A private PostgreSQL as it is installed by default, `fsync` included. `variables` go into the environment of the
+    server alone; `data` is where it keeps everything, an empty folder.
+    """
 
     #: "Immediate shutdown": all of its processes end without a checkpoint, and the next start recovers from the log.
     #: SIGKILL would leave those that serve connections behind, and the next start would be refused.
     kill_signal = signal.SIGQUIT
 
-    def __init__(self) -> None:
+    def __init__(self, *, data: Path | None = None, variables: Mapping[str, str] | None = None) -> None:
         initdb, postgres = find_binary("initdb"), find_binary("postgres")
         folder = Path(tempfile.mkdtemp(prefix="sms-postgres-"))
+        data = data or folder / "data"
         # PostgreSQL refuses to run as root.
         options: dict[str, Any] = {}
         if os.geteuid() == 0:
-            shutil.chown(folder, "postgres", "postgres")
+            for owned in {folder, data} if data.exists() else {folder}:
+                shutil.chown(owned, "postgres", "postgres")
             options = {"user": "postgres", "group": "postgres", "extra_groups": []}
         self.port = free_port()
-        data = folder / "data"
         command = [postgres, "-D", str(data), "-p", str(self.port), "-k", str(folder), "-h", "127.0.0.1"]
-        super().__init__(folder, command, cwd=folder, **options)
+        super().__init__(folder, command, cwd=folder, env={**os.environ, **(variables or {})}, **options)
         subprocess.run(
             [initdb, "-D", str(data), "-U", "sms", "-E", "UTF8", "--locale=C.UTF-8", "-A", "trust"],
             cwd=folder,
@@ -142,6 +146,13 @@ class PostgresServer(Server):
             statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
             connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return self.url(name)
+
+    def copy_database(self, url: str, name: str) -> str:
+        """Its address here. `url` is that of a database on another server."""
+        copy = self.create_database(name)
+        dumped = subprocess.run([find_binary("pg_dump"), "--no-owner", url], check=True, capture_output=True)
+        subprocess.run([find_binary("psql"), "-q", copy], input=dumped.stdout, check=True, capture_output=True)
+        return copy
 
     def drop_database(self, name: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:

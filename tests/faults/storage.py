@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +19,8 @@ class Storage:
     database_url: str
     redis_url: str
     _empty_redis: Callable[[], None] | None = None
+    #: What can happen to its servers, each back again after the call. SQLite has none.
+    outages: Mapping[str, Callable[[], None]] = field(default_factory=dict)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -44,6 +46,28 @@ class Storage:
             self._empty_redis()
         else:
             self.execute("DELETE FROM django_q_ormq")
+
+    def is_locked(self) -> bool:
+        """Whether somebody is inside a transaction, on SQLite one that writes."""
+        if urlsplit(self.database_url).scheme != "sqlite":
+            others = "datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            return bool(self.value(f"SELECT count(*) FROM pg_stat_activity WHERE {others} AND state <> 'idle'"))
+        with contextlib.closing(sqlite3.connect(urlsplit(self.database_url).path, timeout=0)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+            return False
+
+    @contextlib.contextmanager
+    def write_lock(self) -> Iterator[None]:
+        """Nobody else writes to the messages meanwhile; on SQLite, to anything."""
+        with self._cursor() as cursor:
+            if urlsplit(self.database_url).scheme == "sqlite":
+                cursor.execute("BEGIN IMMEDIATE")
+            else:
+                cursor.execute("LOCK TABLE campaigns_sentmessage IN EXCLUSIVE MODE")
+            yield
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from campaigns.sending.dispatch import BULK_WIDTH
 from tests.fake_smsc import FakeSmscProcess
 from tests.processes import wait_for
 
@@ -55,7 +56,7 @@ def test_a_killed_worker_and_a_killed_cluster_leave_nobody_out_and_nobody_writte
     # What became of the others may have been found out already.
     assert last <= {row.digits for row in lost} <= doubtful | last
     assert {row.reason for row in lost} == {"worker_lost"}
-    assert 0 < len(doubtful | last) <= 2 * WORKERS * REQUEST_SIZE
+    assert 0 < len(doubtful | last) <= 2 * WORKERS * BULK_WIDTH * REQUEST_SIZE
 
     installation.start_workers()
     installation.let_unknown_settle(2, 1)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import requests
 
 from tests.dirty_file import DirtyFile, make_dirty_file
-from tests.fake_smsc import FakeSmscProcess, Message
-from tests.fake_smsc.callbacks import call, receipt_fields
+from tests.fake_smsc import FakeSmscProcess
 from tests.processes import wait_for
 
 from .conftest import PEOPLE_COUNT
 from .installation import CALLBACK_SECRET, SendingInstallation
 from .ledger import assert_log_and_ledger_agree, read_ledger
+from .receipts import push_receipts
 
 pytestmark = pytest.mark.faults
 
@@ -86,28 +84,13 @@ def test_receipts_early_doubled_and_out_of_order_reach_their_messages_and_change
     # The phone was off and came back: delivered outranks undelivered, whatever comes after it.
     taken = read_ledger(ledger)
     lucky = taken[::3]
-    assert _push(installation, [*lucky, *lucky], DELIVERED) == {200}
-    assert _push(installation, lucky[:50], UNDELIVERABLE) == {200}
+    assert set(push_receipts(installation, [*lucky, *lucky], DELIVERED)) == {200}
+    assert set(push_receipts(installation, lucky[:50], UNDELIVERABLE)) == {200}
     log = installation.messages(campaign)
     assert {row.digits for row in log if row.status == "delivered"} == {message.phone for message in lucky}
     assert installation.counts(campaign) == {"delivered": len(lucky), "undelivered": PEOPLE_COUNT - len(lucky)}
     assert _receipt_count(installation) == PEOPLE_COUNT + len(lucky) + 50, "each of these words is kept once"
     assert_log_and_ledger_agree(log, taken)
-
-
-def _push(installation: SendingInstallation, messages: Sequence[Message], status: int) -> set[int]:
-    """The provider calls our address over several connections; the HTTP statuses of the answers."""
-
-    def push(message: Message) -> int:
-        with requests.Session() as session:
-            session.trust_env = False
-            # A time of its own: the same word at another time is another receipt.
-            at = message.time + 3600 + status
-            fields = receipt_fields(message.id, message.phone, status, secret=CALLBACK_SECRET, at=at)
-            return call(session, installation.receipts_url, fields)
-
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        return set(pool.map(push, messages))
 
 
 def _receipt_count(installation: SendingInstallation) -> int:

@@ -16,15 +16,16 @@ import pytest
 from tests.fake_smsc import FakeSmscProcess
 from tests.processes import wait_for
 
-from .conftest import PEOPLE_COUNT
+from .conftest import EVERYBODY_COUNT
+from .holds import assert_everything_holds
 from .installation import SendingInstallation
-from .ledger import assert_log_and_ledger_agree, read_ledger
+from .ledger import read_ledger
 from .storage import Storage
 
 pytestmark = pytest.mark.faults
 
 TEXT = '{{ first_name|default:"friend" }}, hello!'
-REQUEST_SIZE = 50
+REQUEST_SIZE = 250
 SETTLE_SECONDS, GAP_SECONDS = 5, 1
 WAITS = {
     "SMSC_TIMEOUT": "2",
@@ -50,7 +51,7 @@ def test_it_is_found_out_what_was_taken_and_only_the_rest_is_sent_again(
     faults: list[dict[str, Any]],
 ) -> None:
     installation = install(request_size=REQUEST_SIZE, **WAITS)
-    campaign = installation.create_campaign(TEXT, "People")
+    campaign = installation.create_campaign(TEXT, "Everybody")
     for index, fault in enumerate(faults):
         smsc.fault(**fault, after=2 * index + 1, times=1)
     installation.start_all()
@@ -60,17 +61,16 @@ def test_it_is_found_out_what_was_taken_and_only_the_rest_is_sent_again(
     assert "unknown" not in installation.counts(campaign)
 
     installation.wait_until_completed(campaign)
-    assert installation.counts(campaign) == {"sent": PEOPLE_COUNT}
-    log, taken = installation.messages(campaign), read_ledger(ledger)
-    assert_log_and_ledger_agree(log, taken)
-    assert len(taken) == PEOPLE_COUNT
+    assert installation.counts(campaign) == {"sent": EVERYBODY_COUNT}
+    assert_everything_holds(installation, ledger)
+    assert len(read_ledger(ledger)) == EVERYBODY_COUNT
 
 
 def test_a_provider_that_cannot_say_what_it_took_is_asked_until_it_can(
     install: Callable[..., SendingInstallation], smsc: FakeSmscProcess, ledger: Path, storage: Storage
 ) -> None:
     installation = install(request_size=REQUEST_SIZE, **WAITS)
-    campaign = installation.create_campaign(TEXT, "People")
+    campaign = installation.create_campaign(TEXT, "Everybody")
     smsc.fault("http", status=500, accept=True, after=1, times=1)
     smsc.fault("close", after=3, times=1)
     # Down, then slow, then asked too often, and never an answer before the faults are cleared.
@@ -92,15 +92,40 @@ def test_a_provider_that_cannot_say_what_it_took_is_asked_until_it_can(
     _settle(installation, lambda: _ask_now(storage))
     assert "unknown" not in installation.counts(campaign)
     installation.wait_until_completed(campaign)
-    assert installation.counts(campaign) == {"sent": PEOPLE_COUNT}
-    assert_log_and_ledger_agree(installation.messages(campaign), read_ledger(ledger))
+    assert installation.counts(campaign) == {"sent": EVERYBODY_COUNT}
+    assert_everything_holds(installation, ledger)
+
+
+@pytest.mark.parametrize("accept", [True, False], ids=["taken", "not-taken"])
+def test_what_the_provider_may_have_forgotten_is_left_to_the_operator(
+    install: Callable[..., SendingInstallation], smsc: FakeSmscProcess, ledger: Path, storage: Storage, accept: bool
+) -> None:
+    installation = install(request_size=REQUEST_SIZE, **WAITS)
+    campaign = installation.create_campaign(TEXT, "Everybody")
+    smsc.fault("http", status=500, accept=accept, after=1, times=1)
+    smsc.fault("http", script="status.php", status=503)  # nothing can be asked before it is too late
+    installation.start_all()
+    installation.launch(campaign)
+    _wait_until_all_are_handed_over(installation, campaign)
+    doubtful = installation.counts(campaign)["unknown"]
+    smsc.clear_faults()
+    # As if SMSC.ru's day had passed.
+    moved = "started_at - interval '2 days'" if storage.redis_url else "datetime(started_at, '-2 days')"
+    storage.execute(f"UPDATE campaigns_attempt SET started_at = {moved} WHERE outcome = 'unknown'")
+    _settle(installation, lambda: _ask_now(storage))
+    installation.wait_until_completed(campaign)
+    # What it still knows was taken; "not there" says nothing any more.
+    expected = {"sent": EVERYBODY_COUNT} if accept else {"sent": EVERYBODY_COUNT - doubtful, "unknown": doubtful}
+    assert installation.counts(campaign) == expected
+    listed = {row.digits for row in installation.messages(campaign) if row.status == "unknown"}
+    assert_everything_holds(installation, ledger, unknown=listed)
 
 
 def test_another_account_is_not_asked_and_the_operator_decides(
     install: Callable[..., SendingInstallation], smsc: FakeSmscProcess, ledger: Path
 ) -> None:
     installation = install(request_size=REQUEST_SIZE, **WAITS)
-    campaign = installation.create_campaign(TEXT, "People")
+    campaign = installation.create_campaign(TEXT, "Everybody")
     smsc.fault("http", status=500, accept=True, after=1, times=1)
     smsc.fault("close", after=3, times=1)
     # Nothing can be asked before the account is changed.
@@ -119,14 +144,15 @@ def test_another_account_is_not_asked_and_the_operator_decides(
     _settle(installation, lambda: _ask_now(installation.storage))
     installation.wait_until_completed(campaign)
     assert smsc.requests("status.php") == asked_before
-    assert installation.counts(campaign) == {"sent": PEOPLE_COUNT - doubtful, "unknown": doubtful}
-    assert_log_and_ledger_agree(installation.messages(campaign), read_ledger(ledger))
+    assert installation.counts(campaign) == {"sent": EVERYBODY_COUNT - doubtful, "unknown": doubtful}
+    listed = {row.digits for row in installation.messages(campaign) if row.status == "unknown"}
+    assert_everything_holds(installation, ledger, unknown=listed)
 
 
 def _wait_until_all_are_handed_over(installation: SendingInstallation, campaign: int) -> None:
     def is_done() -> bool:
         counts = installation.counts(campaign)
-        return sum(counts.values()) == PEOPLE_COUNT and not {"queued", "claimed", "sending"} & counts.keys()
+        return sum(counts.values()) == EVERYBODY_COUNT and not {"queued", "claimed", "sending"} & counts.keys()
 
     wait_for(is_done, "the last request")
 
