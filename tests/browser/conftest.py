@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from campaigns.models import User
 from tests.browser.operator import Operator
 from tests.browser.windows import DESKTOP, NoChromium, chromium, new_window
+from tests.roles import role
 
 # Playwright's own event loop runs in the thread of the tests, where Django would take it for asynchronous code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 PASSWORD = "correct horse battery"
+#: Milliseconds until something that is waited for has failed: none of these tests is about speed.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +39,13 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def open_window(browser: Browser, complaints: list[str]) -> Iterator[Callable[..., Page]]:
-    """`open_window(base_url, size, dark=False)`: a fresh window, in which nobody is signed in."""
+def open_window(browser: Browser, complaints: list[str], transactional_db: None) -> Iterator[Callable[..., Page]]:
+    """
+    `open_window(base_url, size, dark=False)`: a fresh window, in which nobody is signed in.
+
+    All are closed, and what they asked for last is answered, before the database is emptied: a draft that is being
+    written saves itself when its page is left.
+    """
     contexts: list[BrowserContext] = []
 
     def open_one(base_url: str, size: tuple[int, int] = DESKTOP, *, dark: bool = False) -> Page:
@@ -49,6 +59,11 @@ def open_window(browser: Browser, complaints: list[str]) -> Iterator[Callable[..
     yield open_one
     for context in contexts:
         context.close()
+    give_up = time.monotonic() + 10
+    while any("process_request_thread" in thread.name for thread in threading.enumerate()):
+        if time.monotonic() > give_up:
+            break
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -67,3 +82,17 @@ def signed_in(open_window: Callable[..., Page], live_server, operator: User) -> 
         return page
 
     return sign_in
+
+
+@pytest.fixture
+def sign_in(open_window: Callable[..., Page], live_server) -> Callable[..., Operator]:
+    """`sign_in("olga", "Operator", size)`: a new member with this role and nothing else, at a window of their own."""
+
+    def sign_in_as(username: str, role_name: str, size: tuple[int, int] = DESKTOP) -> Operator:
+        user = User.objects.create_user(username, password=PASSWORD, is_staff=True, first_name=username.capitalize())
+        user.groups.add(role(role_name))
+        operator = Operator(open_window(live_server.url, size))
+        operator.sign_in(username, PASSWORD)
+        return operator
+
+    return sign_in_as

@@ -9,6 +9,10 @@ from playwright.sync_api import Locator, Page, expect
 
 #: Milliseconds that the slowest step may take: ten thousand rows on a busy machine.
 PATIENCE = 90_000
+#: Rows of the page before sending that say something in words, or an amount of money.
+WORDS = {"Gateway", "Expected cost"}
+#: Where pages are that are not in the menu of every page.
+SECTION_OF = {"Imports": "Contacts", "Smart groups": "Contacts"}
 
 
 class Operator:
@@ -24,23 +28,35 @@ class Operator:
         self.page.get_by_role("button", name="Log in").click()
 
     def open(self, menu_item: str) -> None:
-        """By the menu that every page has, at the side or, on a phone, behind a button."""
-        button = self.page.locator("#header .menu > summary")
+        """By the menu that every page has; what belongs to a section shows once one is in that section."""
+        section = SECTION_OF.get(menu_item)
+        if section and not self._menu(menu_item).is_visible():
+            self._menu(section).click()
+        self._menu(menu_item).click()
+
+    def _menu(self, item: str) -> Locator:
+        """At the side or, on a phone, behind a button."""
+        button = self.page.locator("#header .menu:not([open]) > summary")
         if button.is_visible():
             button.click()
-        self.page.locator(".task-nav a:visible").get_by_text(menu_item, exact=True).click()
+        return self.page.locator(".task-nav a:visible").get_by_text(item, exact=True)
 
     # --- importing -----------------------------------------------------------------------------------------------
 
     def upload(self, file: Path, *, country: str, new_group: str) -> None:
-        """Ends with the preview, once every row is checked."""
+        """Read as it seems to be; ends with the preview, once every row is checked."""
+        self.begin_upload(file, country=country, new_group=new_group)
+        self.page.get_by_role("button", name="Check the rows").click()
+        expect(self.page.get_by_text("No contact has been changed yet")).to_be_visible(timeout=PATIENCE)
+
+    def begin_upload(self, file: Path, *, country: str, new_group: str) -> None:
+        """Ends with how the file seems to be read."""
         self.open("Contacts")
         self.page.get_by_role("link", name="Import contacts").first.click()
         self.page.get_by_label("File").set_input_files(file)
         self.page.get_by_label("Country").select_option(label=country)
         self.page.get_by_label("And to a new group").fill(new_group)
-        self.page.get_by_role("button", name="Upload and check").click()
-        expect(self.page.get_by_text("No contact has been changed yet")).to_be_visible(timeout=PATIENCE)
+        self.page.get_by_role("button", name="Upload", exact=True).click()
 
     def import_good_rows(self) -> None:
         self.page.get_by_role("button", name=re.compile("^Import ")).click()
@@ -57,8 +73,8 @@ class Operator:
         """Fills in a new campaign, without saving it."""
         self.open("Campaigns")
         self.page.get_by_role("link", name="Add campaign").first.click()
-        self.page.get_by_label("Name").fill(name)
-        self.page.get_by_label("Text").fill(text)
+        self.page.get_by_label("Name:", exact=True).fill(name)
+        self.page.get_by_label("Text:", exact=True).fill(text)
         self.page.locator(".field-include_groups .select2-selection").click()
         self.page.get_by_role("option", name=group).click()
 
@@ -73,7 +89,7 @@ class Operator:
         """The table of the page that asks before sending: what is counted -> how many."""
         rows = self.page.locator("table.sums tr").all()
         texts = {row.locator("th").inner_text(): row.locator("td") for row in rows}
-        return {head: number_in(cell) for head, cell in texts.items() if head != "Gateway"}
+        return {head: number_in(cell) for head, cell in texts.items() if head not in WORDS}
 
     def send_button(self) -> Locator:
         return self.page.get_by_role("button", name=re.compile(r"^Send [\d,]+ message"))

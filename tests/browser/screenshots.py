@@ -1,155 +1,214 @@
 """
-The pictures in docs/screenshots: a real installation, made-up people, and the tests' stand-in for SMSC.ru.
+The pictures in docs/screenshots: every page of `tests/pages.py` on a desktop and on a phone, in light and in dark.
 
-    python -m tests.browser.screenshots
+    python -m tests.browser.screenshots                   # all of them
+    python -m tests.browser.screenshots campaign log      # pages whose names begin so
 
-Nothing leaves the machine. Needs Chromium; takes about a minute.
+They are called page-device-theme.webp. The installation is made up (`tests/world.py`) and lives in a folder that is
+deleted afterwards; nothing leaves the machine. Needs Chromium; takes about two minutes.
 """
 
 from __future__ import annotations
 
-import csv
-import random
+import base64
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
 import tempfile
+import threading
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page as Window
+from playwright.sync_api import ViewportSize
 
-from tests.browser.operator import PATIENCE, Operator
-from tests.browser.windows import DESKTOP, PHONE, chromium, new_window
-from tests.fake_smsc import FakeSmscProcess
-from tests.faults.installation import CALLBACK_SECRET, SendingInstallation
-from tests.faults.storage import Storage
-from tests.processes import BASE_DIR, free_port
+from tests.browser.windows import DESKTOP, PHONE, chromium
+from tests.processes import BASE_DIR, clean_environment, free_port, wait_for
 
-PICTURES = BASE_DIR / "docs" / "screenshots"
-PASSWORD = "correct horse battery"
-FIRST_NAMES = ["Alice", "Ben", "Chloe", "Daniel", "Emma", "Felix", "Grace", "Henry", "Isla", "Jack", "Laura", "Maya"]
-LAST_NAMES = ["Baker", "Clarke", "Diaz", "Evans", "Fischer", "Garcia", "Hughes", "Ito", "Jensen", "Kowalski", "Okoye"]
-CITIES = ["Boston", "Chicago", "Denver", "New York", "Portland", "Seattle"]
-#: Each has a hundred numbers for fiction, 555-0100 to 555-0199, that belong to nobody.
-AREA_CODES = [202, 206, 212, 303, 312, 415, 503, 602, 617, 713, 773, 971]
-GROUP = "Loyalty card"
-TEXT = 'Hi {{ first_name|default:"there" }}, our {{ city }} shop has 20% off until Sunday. Show card {{ card }}.'
+PICTURES = Path(os.environ.get("PICTURES") or BASE_DIR / "docs" / "screenshots")
+THEMES = ("light", "dark")
+#: What of a long page is in its picture, in pixels.
+TALLEST = 1300
+#: Of WebP: text stays sharp, and all pictures together stay below twelve megabytes.
+QUALITY = 45
+BEAT_SECONDS = 20.0
+STILL = "* { transition: none !important; animation: none !important; caret-color: transparent !important; }"
 
 
-def write_people(path: Path) -> list[str]:
-    """A contact file with what is wrong in such files; the good numbers in it."""
-    chance = random.Random(5)
-    numbers = [f"+1{area}555{last:04d}" for last in range(100, 200) for area in AREA_CODES]
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["First name", "Last name", "Mobile", "City", "Card"])
-        for count, number in enumerate(numbers):
-            first, last, city = (chance.choice(names) for names in (FIRST_NAMES, LAST_NAMES, CITIES))
-            spelling = f"({number[2:5]}) {number[5:8]}-{number[8:]}" if count % 3 else number
-            writer.writerow([first, last, spelling, "" if count % 90 == 7 else city, 40_000 + count * 7])
-            if count % 45 == 10:
-                wrong = chance.choice(["n/a", number[2:8], f"{number} ext. 12", "", "4.15556E+10", "see notes"])
-                writer.writerow([chance.choice(FIRST_NAMES), last, wrong, city, ""])
-            if count % 70 == 20:
-                writer.writerow([first, last, number, city, 40_000 + count * 7])
-    return numbers
+class Device(NamedTuple):
+    """What a page is looked at with."""
+
+    name: str
+    size: tuple[int, int]
 
 
-class Camera:
-    """Takes the pictures of one window."""
-
-    def __init__(self, page: Page) -> None:
-        self._page = page
-
-    def take(self, name: str, *, whole: bool = False) -> None:
-        """What the window shows; `whole`: and what one would scroll to."""
-        self._page.mouse.move(0, 0)
-        self._page.evaluate("document.activeElement.blur()")
-        self._page.screenshot(path=PICTURES / f"{name}.png", animations="disabled", full_page=whole)
+DEVICES = (Device("desktop", DESKTOP), Device("phone", PHONE))
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as name, chromium() as browser:
-        folder, smsc_port = Path(name), free_port()
-        storage = Storage(f"sqlite:///{folder / 'db.sqlite3'}", "")
-        installation = SendingInstallation(
-            folder,
-            storage,
-            smsc_port,
-            request_size=50,
-            DJANGO_SUPERUSER_USERNAME="anna",
-            DJANGO_SUPERUSER_PASSWORD=PASSWORD,
-            SMS_DEFAULT_REGION="US",
-        )
-        with FakeSmscProcess(port=smsc_port, ledger=folder / "ledger.jsonl", password="right") as smsc:
-            installation.start_all()
-            try:
-                photograph(browser, installation, smsc, folder / "loyalty-cards.csv")
-            finally:
-                installation.kill_everything()
+class Shot(NamedTuple):
+    """A page under the name of its pictures."""
+
+    name: str
+    url: str
 
 
-def photograph(browser: Browser, installation: SendingInstallation, smsc: FakeSmscProcess, file: Path) -> None:
-    """The main job from the first page of an empty installation on."""
-    numbers = write_people(file)
-    installation.opt_out(*numbers[100:109])
-    for number in numbers[300:306]:
-        smsc.refuse(number, status=25)  # no route
-    smsc.set_callback(url=installation.receipts_url, secret=CALLBACK_SECRET, delay=5)
-
-    base_url = f"http://127.0.0.1:{installation.web_port}"
-    page = new_window(browser, base_url).new_page()
-    operator, camera = Operator(page), Camera(page)
-    operator.sign_in("anna", PASSWORD)
-    camera.take("start")
-    operator.upload(file, country="United States (+1)", new_group=GROUP)
-    page.locator('.sms-tabs a[data-rows="bad"]').click()
-    camera.take("import")
-    operator.import_good_rows()
-
-    operator.write("Black Friday reminder", TEXT, group=GROUP)
-    operator.save()
-    operator.write("Weekend sale", TEXT, group=GROUP)
-    camera.take("write")
-    operator.go_on_to_sending()
-    camera.take("send")
-    smsc.fault("slow", seconds=2)
-    operator.send_button().click()
-    expect(operator.figure("delivered")).to_be_visible(timeout=PATIENCE)
-    page.reload()
-    camera.take("sending")
-    smsc.clear_faults()
-    operator.wait_until("completed")
-    expect(operator.figure("sent")).to_have_count(0, timeout=PATIENCE)  # every receipt is there
-    look_around(browser, operator, base_url)
+def main(wanted: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        variables = {
+            "ENV_FILE": os.devnull,
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "DJANGO_SECRET_KEY": "pictures",
+            "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
+            "SMS_DATA_DIR": str(folder / "var"),
+            "SMS_DEFAULT_REGION": "US",
+            "SMS_BACKEND": "smsc",
+            "SMSC_LOGIN": "example",
+            "SMSC_PASSWORD": "never-used",
+            "SMSC_CALLBACK_SECRET": "never-used",
+        }
+        os.environ.update(variables)
+        with serving(clean_environment(**variables)) as base_url:
+            photograph_all(base_url, wanted, folder / "pictures")
+        keep(folder / "pictures", everything=not wanted)
 
 
-def look_around(browser: Browser, operator: Operator, base_url: str) -> None:
-    """What can be seen once a campaign is over; some of it on a phone and in the dark."""
-    page, camera, campaign = operator.page, Camera(operator.page), operator.page.url
-    camera.take("campaign")
-    operator.open("Campaigns")
-    camera.take("campaigns")
-    operator.open("Delivery log")
-    log = page.url
-    camera.take("log")
-    page.locator("#result_list tbody th a").first.click()
-    expect(page.locator(".timeline")).to_be_visible()
-    for summary in page.locator(".timeline summary").all():
-        summary.click()
-    camera.take("message", whole=True)
-    operator.send_one("(202) 555-0142", "Your order 5120 is ready. We are open until 7 pm.")
-    camera.take("quick")
+@contextlib.contextmanager
+def serving(environment: dict[str, str]) -> Iterator[str]:
+    """A web server on a migrated, empty database."""
+    import django
+    from django.core.management import call_command
 
-    cookies = page.context.cookies()
-    for name, address, size, dark in (
-        ("campaign-dark", campaign, DESKTOP, True),
-        ("campaign-phone", campaign, PHONE, False),
-        ("log-phone-dark", log, PHONE, True),
-    ):
-        window = new_window(browser, base_url, size, dark=dark)
-        window.add_cookies(cookies)  # type: ignore[arg-type]  # read and written under two names of one type
-        other = window.new_page()
-        other.goto(address)
-        Camera(other).take(name)
+    django.setup()
+    call_command("migrate", verbosity=0)
+    base_url = f"http://127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", base_url.removeprefix("http://")]
+    server = subprocess.Popen([*command, "--workers", "2", "--log-level", "error"], cwd=BASE_DIR, env=environment)
+    try:
+        wait_for(lambda: _answers(f"{base_url}/admin/login/"), "the web server")
+        yield base_url
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url) as answer:  # our own server
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def photograph_all(base_url: str, wanted: list[str], folder: Path) -> None:
+    """The first pages while there is nothing, then all of them with something on each."""
+    from campaigns.models import User
+    from tests import world
+    from tests.pages import EMPTY, OUTSIDE, PAGES
+
+    folder.mkdir()
+    operator = User.objects.create_superuser("anna", password="never typed", first_name="Anna")
+    cookie = session_of(operator)
+    with beating():
+        photograph(base_url, cookie, [Shot(f"empty-{page.name}", page.url()) for page in EMPTY], wanted, folder)
+        everything = world.build(operator)
+        photograph(base_url, cookie, [Shot(page.name, page.url(everything)) for page in PAGES], wanted, folder)
+        photograph(base_url, "", [Shot(page.name, page.url(everything)) for page in OUTSIDE], wanted, folder)
+
+
+def session_of(user: object) -> str:
+    """What the browser of somebody who is signed in sends along."""
+    from django.test import Client
+
+    client = Client()
+    client.force_login(user)  # type: ignore[arg-type]
+    return client.cookies["sessionid"].value
+
+
+@contextlib.contextmanager
+def beating() -> Iterator[None]:
+    """As if a worker were there: pages would say otherwise that none is."""
+    from django.db import connection
+
+    from campaigns.tasks import beat
+
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(BEAT_SECONDS):
+            beat()
+        connection.close()
+
+    beat()
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def photograph(base_url: str, cookie: str, shots: list[Shot], wanted: list[str], folder: Path) -> None:
+    """Each page on each device, the devices side by side."""
+    chosen = [shot for shot in shots if not wanted or shot.name.startswith(tuple(wanted))]
+    if not chosen:
+        return
+    with ThreadPoolExecutor(len(DEVICES)) as devices:
+        for done in [devices.submit(_with_device, base_url, cookie, chosen, device, folder) for device in DEVICES]:
+            done.result()
+
+
+def _with_device(base_url: str, cookie: str, shots: list[Shot], device: Device, folder: Path) -> None:
+    from tests.pages import LATE_PARTS as late_parts
+
+    with chromium() as browser:
+        size = ViewportSize(width=device.size[0], height=device.size[1])
+        context = browser.new_context(base_url=base_url, viewport=size, locale="en-GB", bypass_csp=True)
+        if cookie:
+            context.add_cookies([{"name": "sessionid", "value": cookie, "url": base_url}])
+        window = context.new_page()
+        for shot in shots:
+            window.emulate_media(color_scheme="light")
+            answer = window.goto(shot.url)
+            if answer is None or answer.status != 200:
+                raise SystemExit(f"{shot.name} ({shot.url}) does not open: {answer and answer.status}")
+            if window.locator(late_parts).count():
+                window.wait_for_load_state("networkidle")
+            window.add_style_tag(content=STILL)
+            for theme in THEMES:
+                window.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+                take(window, device, folder / f"{shot.name}-{device.name}-{theme}.webp")
+
+
+def take(window: Window, device: Device, path: Path) -> None:
+    """The page from its head on, as far as it is worth it."""
+    width, height = device.size
+    whole = window.evaluate("document.documentElement.scrollHeight")
+    clip = {"x": 0, "y": 0, "width": width, "height": max(height, min(whole, TALLEST)), "scale": 1}
+    session = window.context.new_cdp_session(window)
+    options = {"format": "webp", "quality": QUALITY, "clip": clip, "captureBeyondViewport": True}
+    path.write_bytes(base64.b64decode(session.send("Page.captureScreenshot", options)["data"]))
+    session.detach()
+
+
+def keep(folder: Path, *, everything: bool) -> None:
+    """Put the new pictures in place; with all of them taken, those of pages that are no more go."""
+    PICTURES.mkdir(exist_ok=True)
+    taken = sorted(folder.iterdir())
+    if everything:
+        for old in PICTURES.glob("*.webp"):
+            old.unlink()
+    for picture in taken:
+        shutil.copy(picture, PICTURES / picture.name)
+    size = sum(picture.stat().st_size for picture in taken)
+    sys.stdout.write(f"{len(taken)} pictures, {size / 1_000_000:.1f} MB\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -124,8 +124,8 @@ def test_from_a_dirty_file_to_the_providers_answer_about_one_person(
     send_it_with_too_many_clicks(operator, sign_in(installation))
     operator.wait_until("completed")
     assert operator.figures() == {"sent": recipients, "not sent on purpose": 1}
-    trail = operator.page.locator(".trail li").all_inner_texts()
-    assert len([line for line in trail if line.endswith("anna sent")]) == 1, trail
+    trail = operator.page.locator("#trail li").all_inner_texts()
+    assert len([line for line in trail if line.startswith("anna sent")]) == 1, trail
 
     taken = read_ledger(tmp_path / "ledger.jsonl")
     assert len(taken) == recipients

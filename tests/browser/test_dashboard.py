@@ -1,0 +1,88 @@
+"""The start page as somebody sees it who looks at figures, and somebody who sends: each period, down to the rows."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from campaigns.models import CampaignStatus, MessageStatus
+from campaigns.spent import today
+from tests.browser.windows import DESKTOP, PHONE
+from tests.campaigns.building import make_campaign, make_message, number
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+ROWS = "#result_list tbody tr"
+
+
+@pytest.fixture
+def messages() -> None:
+    """Delivered: two today, one three days ago. Refused: one today."""
+    campaign = make_campaign(name="Autumn", status=CampaignStatus.SENDING, launched_at=timezone.now())
+    for n, days_ago in enumerate((0, 0, 3), 1):
+        make_message(
+            number(n),
+            campaign=campaign,
+            status=MessageStatus.DELIVERED,
+            region="RU",
+            segment_count=1,
+            sent_at=timezone.now() - timedelta(days=days_ago),
+            day=today() - timedelta(days=days_ago),
+        )
+    refused = {"status": MessageStatus.REJECTED, "reason": "barred", "status_at": timezone.now(), "day": today()}
+    make_message(number(9), campaign=campaign, region="RU", segment_count=1, **refused)
+
+
+def tile(page: Page, name: str):
+    return page.locator(".tile", has=page.get_by_role("heading", name=name, exact=True))
+
+
+def look_at(page: Page, period: str) -> None:
+    """Chooses the period."""
+    page.locator(".periods").get_by_role("link", name=period, exact=True).click()
+    expect(page.locator(".periods [aria-current]")).to_have_text(period)
+
+
+def test_a_viewer_on_a_phone_goes_from_a_period_to_a_number_and_to_its_rows(sign_in, messages, complaints):
+    page = sign_in("vera", "Viewer", PHONE).page
+    expect(page.get_by_role("link", name="Write a campaign")).to_have_count(0)
+    look_at(page, "Today")
+    expect(tile(page, "Delivered").locator(".big")).to_have_text("2")
+    look_at(page, "7 days")
+    expect(tile(page, "Delivered").locator(".big")).to_have_text("3")
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
+    tile(page, "Delivered").get_by_role("link").click()
+    expect(page.locator(ROWS)).to_have_count(3)
+    expect(page.locator(ROWS).first).to_contain_text("+7••••••••0")
+    assert number(1) not in page.content()
+    assert complaints == []
+
+
+def test_an_operator_on_a_desktop_finds_out_what_failed_and_goes_on_to_write(sign_in, messages, complaints):
+    page = sign_in("olga", "Operator", DESKTOP).page
+    look_at(page, "30 days")
+    assert page.evaluate("document.documentElement.scrollWidth") == DESKTOP[0]
+    page.get_by_text("The same as a table").click()
+    expect(page.locator(".chart table")).to_be_visible()
+    page.locator(".reasons").get_by_role("link", name="1").click()
+    expect(page.locator(ROWS)).to_have_count(1)
+    expect(page.locator(ROWS)).to_contain_text(number(9))
+    page.go_back()
+    page.get_by_role("link", name="Write a campaign").click()
+    expect(page).to_have_url(re.compile("/campaign/add/"))
+    assert complaints == []
+
+
+def test_the_figures_renew_themselves_and_keep_the_period(sign_in, messages, complaints):
+    page = sign_in("vera", "Viewer").page
+    page.clock.install()
+    look_at(page, "Today")
+    make_message(number(5), status=MessageStatus.DELIVERED, sent_at=timezone.now(), day=today(), segment_count=1)
+    page.clock.fast_forward(31_000)
+    expect(tile(page, "Delivered").locator(".big")).to_have_text("3")
+    expect(page.locator(".periods [aria-current]")).to_have_text("Today")
+    assert complaints == []

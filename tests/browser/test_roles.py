@@ -1,0 +1,170 @@
+"""The four roles at a window: what each sees and is offered; and what impatient and interrupted people do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.sessions.models import Session
+from playwright.sync_api import Page, expect
+
+from campaigns import bulk
+from campaigns.models import BulkAction, Contact, ContactGroup, SentMessage
+from tests.browser.conftest import PASSWORD
+from tests.browser.operator import PATIENCE
+from tests.browser.windows import PHONE
+from tests.campaigns.building import launched, make_campaign, make_contact, make_group, number
+from tests.campaigns.everything import NUMBERS, TEXTS, make_everything
+from tests.campaigns.screens import campaign_url
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+CONTACTS = "/admin/campaigns/contact/"
+PROVIDERS = "/admin/campaigns/gatewaystate/"
+#: What a page offers to do, beside looking for something.
+OFFERS = "#content :is(button, input[type=submit], a.button):visible"
+#: On whose page it is -> role -> what is offered to somebody with this role, and what is not.
+MAY = {
+    "draft": {
+        "Viewer": (set(), {"Send now…", "Save", "Send a test…", "Schedule…"}),
+        "Operator": ({"Send now…", "Save", "Send a test…"}, set()),
+        "Approver": ({"Send now…", "Schedule…"}, {"Save", "Send a test…", "Duplicate", "Archive"}),
+        "Administrator": ({"Send now…", "Save", "Send a test…"}, set()),
+    },
+    "sending": {
+        "Viewer": ({"Report"}, {"Pause", "Cancel…", "Duplicate", "Archive"}),
+        "Operator": ({"Pause", "Cancel…", "Duplicate"}, set()),
+        "Approver": ({"Pause", "Cancel…"}, {"Duplicate"}),
+        "Administrator": ({"Pause", "Cancel…", "Duplicate"}, set()),
+    },
+    "providers": {
+        "Viewer": (set(), {"Pause", "Set the pace"}),
+        "Operator": (set(), {"Pause", "Set the pace"}),
+        "Approver": ({"Pause", "Set the pace"}, set()),
+        "Administrator": ({"Pause", "Set the pace"}, set()),
+    },
+}
+#: Pages that only these may open; everybody else is refused.
+CLOSED = {
+    "/admin/campaigns/campaign/add/": {"Operator", "Administrator"},
+    "/admin/campaigns/auditevent/": {"Approver", "Administrator"},
+    "/admin/campaigns/user/": {"Administrator"},
+}
+
+
+def offers(page: Page) -> set[str]:
+    return {offer.inner_text() or str(offer.get_attribute("value")) for offer in page.locator(OFFERS).all()}
+
+
+@pytest.mark.parametrize("role", ["Viewer", "Operator", "Approver", "Administrator"])
+def test_each_role_is_offered_what_it_may_do_and_refused_the_rest(sign_in, complaints, role):
+    urls = {
+        "draft": campaign_url(make_campaign(name="Draft")),
+        "sending": campaign_url(launched(contacts=2)),
+        "providers": PROVIDERS,
+    }
+    page = sign_in("vera", role).page
+    for name, url in urls.items():
+        page.goto(url)
+        offered, refused = MAY[name][role]
+        assert offered <= offers(page), name
+        assert not refused & offers(page), name
+    assert complaints == []
+    for url, roles in CLOSED.items():
+        answer = page.goto(url)
+        assert (url, answer and answer.status) == (url, 200 if role in roles else 403)
+        assert bool(page.locator(f'.task-nav a[href="{url}"]').count()) <= (role in roles)
+
+
+def test_a_viewer_sees_no_whole_number_and_no_text_whatever_scripts_load(sign_in, settings, tmp_path, complaints):
+    settings.MEDIA_ROOT = tmp_path
+    things = make_everything()
+    page = sign_in("vera", "Viewer", PHONE).page
+    pages = [things[name].get_absolute_url() for name in ("sentmessage", "conversation")]
+    for url in (
+        *pages,
+        f"{CONTACTS}{things['contact'].pk}/change/",
+        CONTACTS,
+        campaign_url(things["sent"]),
+        campaign_url(things["campaign"]),
+    ):
+        page.goto(url)
+        page.wait_for_load_state("networkidle")
+        expect(page.locator("#content")).to_be_visible()
+        html = page.content()
+        assert [(url, secret) for secret in (*NUMBERS, *TEXTS) if secret.removeprefix("+") in html] == []
+    page.goto(CONTACTS)
+    expect(page.locator("#result_list")).to_contain_text("+7••••••••67")
+    page.locator("#header .menu > summary").click()
+    page.keyboard.press("/")
+    page.locator("#site-search").fill(things["contact"].phone_number.as_e164)  # all of it may be looked for
+    expect(page.get_by_role("option").first).to_contain_text("+7••••••••67")
+    assert complaints == []
+
+
+def test_what_an_operator_writes_survives_the_end_of_the_session(sign_in, complaints):
+    """In the form of a campaign that there is; of a new one, with all its fields: `test_writing.py`."""
+    campaign = make_campaign(make_group(contacts=1), body="Old")
+    page = sign_in("olga", "Operator").page
+    page.goto(campaign_url(campaign))
+    Session.objects.all().delete()
+    page.locator("#id_body").fill("Written while signed out")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_label("Username").fill("olga")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator("#id_body")).to_have_value("Written while signed out")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("is saved.")).to_be_visible()
+    campaign.refresh_from_db()
+    assert campaign.body == "Written while signed out"
+
+
+def test_of_two_tabs_with_one_form_the_older_overwrites_nothing_unseen(sign_in, complaints):
+    campaign = make_campaign(make_group(contacts=1), body="Old")
+    first = sign_in("olga", "Operator").page
+    first.goto(campaign_url(campaign))
+    second = first.context.new_page()
+    second.goto(campaign_url(campaign))
+    first.locator("#id_body").fill("From the first tab")
+    first.get_by_role("button", name="Save", exact=True).click()
+    expect(first.get_by_text("is saved.")).to_be_visible()
+    second.locator("#id_body").fill("From the second tab")
+    second.get_by_role("button", name="Save", exact=True).click()
+    expect(second.locator(".bubble.theirs")).to_have_text("From the first tab")
+    expect(second.locator(".bubble.mine")).to_have_text("From the second tab")
+    campaign.refresh_from_db()
+    assert campaign.body == "From the first tab"
+    assert complaints == []
+
+
+def test_all_of_20000_contacts_are_selected_and_put_into_a_group(sign_in, complaints, monkeypatch):
+    monkeypatch.setattr("campaigns.admin.bulk.IN_REQUEST_SECONDS", 0.0)  # a fast machine would be done at once
+    Contact.objects.bulk_create([Contact(phone_number=number(n)) for n in range(1, 20_001)], batch_size=2000)
+    page = sign_in("olga", "Operator").page
+    page.goto(CONTACTS)
+    page.locator("#action-toggle").check()
+    page.get_by_role("button", name="Select everything that this list shows").click()
+    page.locator("select[name=action]").select_option(label="Add to a group…")
+    page.get_by_role("button", name="Go").click()
+    expect(page.get_by_text("Chosen: 20,000 people.")).to_be_visible()
+    page.get_by_label("or to a new group named").fill("Everybody")
+    page.get_by_role("button", name="Add to the group").dblclick()
+    expect(page).to_have_url(re.compile("/bulkaction/"))
+    action = BulkAction.objects.get()  # one, whatever was clicked
+    bulk.run(action.pk)
+    expect(page.get_by_text("20,000 people, 20,000 of them changed").first).to_be_visible(timeout=PATIENCE)
+    assert ContactGroup.objects.get().contacts.count() == 20_000
+    assert complaints == []
+
+
+def test_a_double_click_sends_one_message(sign_in, complaints):
+    make_contact(number(1))
+    olga = sign_in("olga", "Operator")
+    olga.open("Send one message")
+    olga.page.get_by_label("Phone number").fill(number(1))
+    olga.page.get_by_label("Text").fill("Hello")
+    olga.page.get_by_role("button", name="Send", exact=True).dblclick()
+    expect(olga.page.locator(".card.result")).to_be_visible(timeout=PATIENCE)
+    assert SentMessage.objects.count() == 1
+    assert complaints == []
