@@ -17,7 +17,7 @@ from typing import Any
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 #: Far longer than anything here takes, so that a slow machine fails no test.
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 180
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
@@ -46,9 +46,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(condition: Callable[[], object], what: str) -> None:
+def wait_for(condition: Callable[[], object], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:
     """Fails the test when it does not come true."""
-    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    give_up_at = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < give_up_at, f"waited in vain for: {what}"
         time.sleep(0.1)

@@ -6,8 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from campaigns import wakeups
+from campaigns import kept_figures, wakeups
 from tests.campaigns import providers
+
+
+@pytest.fixture(autouse=True)
+def figures_are_kept(request, _django_db_marker) -> Iterator[None]:
+    """Whatever a test did to messages, the database has kept count of it."""
+    yield
+    if request.node.get_closest_marker("django_db"):
+        assert kept_figures.differences() == []
 
 
 @pytest.fixture

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from sms_backends import BaseSmsBackend, Capabilities, DeliveryReceipt, Outcome, SendResult, SmsError, SMSMessage
+from sms_backends import (
+    BaseSmsBackend,
+    Capabilities,
+    DeliveryReceipt,
+    DuplicateReferenceError,
+    Outcome,
+    SendResult,
+    SmsError,
+    SMSMessage,
+)
 
 
 @dataclass(frozen=True)
@@ -38,11 +48,19 @@ class Provider:
         self.asked: list[tuple[str, str]] = []
         self.during: Callable[[Request], object] | None = None
         self.extras: dict[str, Any] = {}
+        #: What was taken under each reference, by the adapter that takes it once.
+        self.ledger: dict[str, Request] = {}
+        #: What is offered again is answered by an error of its own, not as at the first time.
+        self.says_duplicate = False
         self._failures: deque[tuple[BaseException, bool]] = deque()
 
     def fail_next(self, *errors: BaseException, taken: bool = False) -> None:
         """The next requests end so. `taken`: although the provider took them."""
         self._failures.extend((error, taken) for error in errors)
+
+    def relent(self) -> None:
+        """No request ends so any more, whether `fail_next()` had one for it or not."""
+        self._failures.clear()
 
     def copies(self) -> Counter[str]:
         """How many texts each number was sent."""
@@ -55,6 +73,22 @@ class Provider:
         if self._failures:
             return self._fail(request, *self._failures.popleft())
         return [self._answer_one(request, number, text) for number, text in request.to]
+
+    def answer_once(self, request: Request) -> list[SendResult]:
+        """The same, but what comes again under its reference is not taken again. It must be the same request."""
+        known, taken = self.ledger.get(str(request.reference)), len(self.taken)
+        assert known in (None, request), "another request under the same reference"
+        try:
+            results = self.answer(request)
+        finally:
+            if known is not None:
+                del self.taken[taken:]
+            elif len(self.taken) > taken:
+                self.ledger[str(request.reference)] = request
+        if known is None or not self.says_duplicate or results[0].error is not None:
+            return results
+        duplicate = DuplicateReferenceError("409", raw={"duplicate": True})
+        return [SendResult(number, Outcome.REJECTED, error=duplicate) for number in request.numbers]
 
     def _fail(self, request: Request, error: BaseException, taken: bool) -> list[SendResult]:
         if taken:
@@ -112,6 +146,12 @@ class SameText(OneByOne):
     capabilities = Capabilities(bulk_same_text=True, max_recipients=100, sender_id=True, settle_seconds=60)
 
 
+class Reporting(SameText):
+    """Says later what became of each message."""
+
+    capabilities = replace(SameText.capabilities, receipts_push=True)
+
+
 class Personalised(SameText):
     """Different texts in one request."""
 
@@ -123,6 +163,32 @@ class Personalised(SameText):
     def send_messages(self, messages: Sequence[SMSMessage]) -> list[SendResult]:
         to = [(number, message.message) for message in messages for number in message.phone_numbers]
         return provider.answer(Request(to, messages[0].reference, messages[0].sender_id))
+
+
+class Once(SameText):
+    """Takes a request once, however often it comes under its reference."""
+
+    capabilities = replace(
+        SameText.capabilities,
+        client_reference=True,
+        idempotent_submit=True,
+        idempotency_lifetime=timedelta(hours=6),
+        request_seconds=10,
+    )
+    account = "account-1"
+
+    def account_fingerprint(self) -> str:
+        return type(self).account
+
+    def send_sms(
+        self,
+        phone_numbers: Sequence[str],
+        message: str,
+        *,
+        reference: str | None = None,
+        sender_id: str | None = None,
+    ) -> list[SendResult] | None:
+        return provider.answer_once(Request([(number, message) for number in phone_numbers], reference, sender_id))
 
 
 class LoopedPersonalised(SameText):
@@ -157,3 +223,10 @@ class RefusesBeforeWriting(SameText):
         if error is not None:
             raise error
         return results
+
+
+def take_at_most(recipients: int, backend_class: type[BaseSmsBackend], monkeypatch: Any) -> None:
+    """The adapter takes no more in one request, and a worker looks up after each."""
+    fewer = replace(backend_class.capabilities, max_recipients=recipients)
+    monkeypatch.setattr(backend_class, "capabilities", fewer)
+    monkeypatch.setattr("campaigns.sending.dispatch.TURN_SECONDS", 0.0)

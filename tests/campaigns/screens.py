@@ -11,7 +11,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
-from campaigns.models import Campaign, SentMessage, User
+from campaigns.models import Campaign, ContactImport, SentMessage, User
 
 VIEW_ALL = (
     "view_campaign",
@@ -23,8 +23,12 @@ VIEW_ALL = (
 )
 
 
-def sign_in(client: Client, *permissions: str, username: str = "olga", **fields: Any) -> User:
-    """A member of staff with these permissions of the campaigns app, signed in."""
+SEEING = ("view_full_numbers", "view_message_text")
+
+
+def sign_in(client: Client, *permissions: str, username: str = "olga", sees: bool = True, **fields: Any) -> User:
+    """A member of staff with these permissions of the campaigns app, signed in; who `sees` numbers and texts."""
+    permissions = (*permissions, *SEEING) if sees else permissions
     user = User.objects.create(username=username, is_staff=True, is_active=True, **fields)
     user.user_permissions.set(Permission.objects.filter(content_type__app_label="campaigns", codename__in=permissions))
     assert user.user_permissions.count() == len(permissions), "a permission that does not exist"
@@ -65,3 +69,15 @@ def hidden_fields(response: Any) -> dict[str, str]:
     """The hidden inputs of a page, as its form would send them."""
     found = re.findall(r'<input type="hidden" name="([^"]+)"(?: value="([^"]*)")?', response.content.decode())
     return {name: html.unescape(value) for name, value in found if name != "csrfmiddlewaretoken"}
+
+
+def read_form(client: Client) -> dict[str, Any]:
+    """How the file seems to be read, as the page would send it."""
+    form = client.get(ContactImport.objects.latest("pk").get_absolute_url()).context["form"]
+    return {field.html_name: "" if field.value() is None else field.value() for field in form}
+
+
+def check_rows(client: Client, **changes: Any) -> Any:
+    """Press "Check the rows", with some of the fields changed."""
+    url = reverse("admin:campaigns_contactimport_read", args=[ContactImport.objects.latest("pk").pk])
+    return client.post(url, {**read_form(client), **changes}, follow=True)

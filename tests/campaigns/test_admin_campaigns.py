@@ -6,13 +6,15 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from campaigns import lifecycle
 from campaigns.models import AuditEvent, Campaign, CampaignKind, CampaignStatus, MessageStatus
 from campaigns.sending.recovery import leave_unknown
-from tests.campaigns.building import launched, make_campaign, make_group, make_message, number
+from tests.campaigns.building import launched, make_campaign, make_group, make_message, number, send
 from tests.campaigns.screens import campaign_url, hidden_fields, log_url, said, sign_in, sign_in_superuser, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -227,7 +229,8 @@ def test_who_did_what_stands_on_the_campaigns_page(client):
 def test_progress_is_asked_with_few_queries_and_says_when_to_ask_again(client, django_assert_num_queries):
     sign_in(client, "view_campaign")
     campaign = launched(contacts=2)
-    with django_assert_num_queries(6):  # session, user, two for permissions, the campaign, its figures
+    # session, user, two for permissions, the campaign, its figures, its pace, the gateway, whether a worker runs
+    with django_assert_num_queries(9):
         answer = client.get(campaign_url(campaign, "progress")).json()
     assert answer["status"] == CampaignStatus.SENDING
     assert answer["seconds"] == 2
@@ -236,6 +239,29 @@ def test_progress_is_asked_with_few_queries_and_says_when_to_ask_again(client, d
     campaign.messages.update(status=MessageStatus.CANCELLED)
     Campaign.objects.filter(pk=campaign.pk).update(status=CampaignStatus.CANCELLED)
     assert client.get(campaign_url(campaign, "progress")).json()["seconds"] == 0
+
+
+def test_the_sums_lead_to_their_rows_too(client, provider):
+    campaign = send(launched(contacts=3))
+    make_message(number(8), campaign=campaign, body="Waits")
+    Campaign.objects.filter(pk=campaign.pk).update(audience=4)
+    sign_in_superuser(client)
+    page = client.get(campaign_url(campaign, "progress")).json()["html"]
+    for status, shown, other in (("done", 1, 8), ("to_go", 8, 1)):
+        url = log_url(campaign__id__exact=campaign.pk, status__exact=status)
+        assert url.replace("&", "&amp;") in page
+        rows = text_of(client.get(url))
+        assert number(shown) in rows
+        assert number(other) not in rows
+
+
+def test_the_page_of_a_campaign_reads_the_log_only_for_what_the_figures_say_is_there(client, provider):
+    campaign = send(launched(contacts=2))
+    sign_in_superuser(client)
+    client.get(campaign_url(campaign))
+    with CaptureQueriesContext(connection) as asked:
+        client.get(campaign_url(campaign))
+    assert not [query["sql"] for query in asked if "campaigns_sentmessage" in query["sql"]]
 
 
 def test_progress_is_not_for_everybody(client):
@@ -251,13 +277,13 @@ def test_the_list_takes_the_same_queries_for_one_campaign_and_for_many(client, d
     group = make_group(contacts=1)
     make_campaign(group)
     client.get(LIST)
-    # session, user, paused gateways, heartbeat, count, rows, figures
-    with django_assert_num_queries(7):
+    # session, user, paused gateways, heartbeat, unread, count, rows, figures, approvals
+    with django_assert_num_queries(9):
         client.get(LIST)
     for n in range(8):
         campaign = make_campaign(group, name=f"Sale {n}")
         lifecycle.launch(campaign, actor=None)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         page = text_of(client.get(LIST))
     assert "Sale 7" in page
 

@@ -119,7 +119,7 @@ def test_adding_to_a_group_asks_which_and_takes_a_new_one(client):
     assert "Choose a group" in text_of(nowhere)
     response = select(client, "add_to_group", chosen, confirm="yes", new_group="Regulars")
     assert set(ContactGroup.objects.get(name="Regulars").contacts.all()) == set(chosen)
-    assert "now in the group “Regulars”" in said(response)
+    assert "Add to the group “Regulars”: 2 people, 2 of them changed." in said(response)
     select(client, "add_to_group", chosen, confirm="yes", group=ContactGroup.objects.get().pk)
     assert ContactGroup.objects.get().contacts.count() == 2
 
@@ -173,12 +173,12 @@ def test_the_list_takes_the_same_queries_for_one_contact_and_for_many(client, dj
     make_group("A", contacts=1)
     client.get(LIST)
     # session, user, the filter by group, count, rows, their groups, paused gateways, heartbeat
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         client.get(LIST)
     group = ContactGroup.objects.get()
     for n in range(2, 30):
         make_contact(number(n), group)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         client.get(LIST)
 
 
@@ -188,7 +188,7 @@ def test_the_list_of_groups_counts_and_links_to_the_contacts(client, django_asse
         make_group(f"Group {n}")
     group = make_group("Customers", contacts=2)
     client.get("/admin/campaigns/contactgroup/")
-    with django_assert_num_queries(6):  # session, user, count, rows, paused gateways, heartbeat
+    with django_assert_num_queries(7):  # session, user, count, rows, unread, paused gateways, heartbeat
         page = client.get("/admin/campaigns/contactgroup/").content.decode()
     url = f"{LIST}?groups__id__exact={group.pk}"
     assert f'<a href="{url}">2</a>' in page

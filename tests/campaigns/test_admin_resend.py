@@ -8,6 +8,7 @@ from django.utils import timezone
 from campaigns.models import Campaign, MessageStatus, SentMessage
 from tests.campaigns.building import launched, make_message, message_to, number, send
 from tests.campaigns.screens import campaign_url, said, sign_in, sign_in_superuser, text_of
+from tests.campaigns.sending.test_settling import Searchable
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
@@ -66,7 +67,8 @@ def test_it_needs_the_permission_to_launch(client, campaign):
     assert not campaign.children.exists()
 
 
-def test_the_page_says_which_unknown_messages_are_being_looked_up(client, provider):
+def test_the_page_says_which_unknown_messages_are_being_looked_up(client, provider, adapter):
+    adapter(Searchable)
     campaign = send(launched(contacts=2))
     for n, at in ((1, timezone.now()), (2, None)):
         SentMessage.objects.filter(phone_number=number(n)).delete()

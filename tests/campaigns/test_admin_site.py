@@ -9,11 +9,13 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns import lifecycle
+from campaigns import lifecycle, replies
+from campaigns.admin import display
 from campaigns.gateway_control import pause_gateway, resume_gateway
 from campaigns.middleware import CONTENT_SECURITY_POLICY
-from campaigns.models import AuditEvent, Heartbeat
-from tests.campaigns.building import launched, make_campaign, make_contact, make_message, number
+from campaigns.models import AuditEvent, ContactGroup, Heartbeat
+from sms_backends import IncomingSms
+from tests.campaigns.building import launched, make_campaign, make_contact, make_message, number, rewrite_trail
 from tests.campaigns.screens import VIEW_ALL, campaign_url, message_url, sign_in, sign_in_superuser, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -58,7 +60,7 @@ def test_staff_see_no_list_without_the_permission(client, url):
 def test_the_navigation_is_by_task_and_shows_only_what_one_may_see(client):
     sign_in_superuser(client)
     titles = [str(section["name"]) for section in client.get(START).context["available_apps"]]
-    assert titles == ["Campaigns", "Contacts", "Delivery log", "Providers", "System"]
+    assert titles == ["Campaigns", "Contacts", "Inbox", "Delivery log", "Providers", "System"]
     client.logout()
     sign_in(client, "view_contact", "view_sentmessage")
     sections = client.get(START).context["available_apps"]
@@ -70,6 +72,110 @@ def test_every_model_of_the_admin_is_in_the_navigation(client):
     sections = client.get(START).context["available_apps"]
     shown = {model["object_name"] for section in sections for model in section["models"]}
     assert shown == {model.__name__ for model in admin.site._registry}
+
+
+def navigation(client, url: str) -> dict[str, list[str]]:
+    """What is marked as the place where one is, and the pages that are shown below sections."""
+    places = client.get(url).context["navigation"]
+    entries = [entry for place in places.places for entry in (place.main, *place.entries)]
+    return {
+        "current": [f"{entry.title} {entry.current}" for entry in (places.start, *entries) if entry.current],
+        "open": [place.key for place in places.places if place.is_open],
+    }
+
+
+def test_the_place_where_one_is_is_marked_and_its_section_open(client):
+    sign_in_superuser(client)
+    campaign = make_campaign()
+    assert navigation(client, START) == {"current": ["Dashboard page"], "open": []}
+    assert navigation(client, "/admin/campaigns/campaign/") == {"current": ["Campaigns page"], "open": ["campaigns"]}
+    expected = {"current": ["Campaigns true"], "open": ["campaigns"]}
+    assert navigation(client, campaign_url(campaign)) == expected
+    assert navigation(client, campaign_url(campaign, "launch")) == expected
+    groups = navigation(client, "/admin/campaigns/contactgroup/add/")
+    assert groups == {"current": ["Groups true"], "open": ["contacts"]}
+    page = client.get("/admin/campaigns/contactgroup/").content.decode()
+    assert page.count('aria-current="page"') == 2  # at the side, and in the menu of a phone
+    assert page.count(">Imports</a>") == 2
+    assert ">Imports</a>" not in client.get(START).content.decode()
+
+
+def test_a_section_leads_to_the_first_page_that_one_may_see(client):
+    sign_in(client, "view_optout", "view_contactgroup", "view_heartbeat")
+    places = client.get(START).context["navigation"].places
+    found = [(str(place.main.title), place.main.url, [str(one.title) for one in place.entries]) for place in places]
+    assert found == [
+        ("Contacts", "/admin/campaigns/contactgroup/", ["Groups", "Opt-outs"]),
+        ("System", "/admin/campaigns/heartbeat/", ["Signs of life"]),
+    ]
+
+
+def test_the_inbox_says_how_many_conversations_nobody_has_read(client, monkeypatch):
+    sign_in_superuser(client)
+    assert 'class="unread"' not in client.get(START).content.decode()
+    for n in range(1, 4):
+        replies.receive("default", [IncomingSms(number(n), "Hello", "1234", at=timezone.now())])
+    assert "Inbox 3 , 3 unread conversations" in text_of(client.get("/admin/campaigns/contact/"))
+    monkeypatch.setattr("campaigns.admin.navigation.UNREAD_COUNTED", 2)
+    assert "Inbox 2+ , 2+ unread conversations" in text_of(client.get("/admin/campaigns/contact/"))
+    client.logout()
+    sign_in(client, "view_contact")
+    assert "unread" not in text_of(client.get("/admin/campaigns/contact/"))
+
+
+@pytest.mark.parametrize(
+    ("url", "label", "target"),
+    [
+        ("/admin/campaigns/sentmessage/", "Write a campaign", "/admin/campaigns/campaign/add/"),
+        ("/admin/campaigns/contact/", "Import contacts", "/admin/campaigns/contactimport/add/"),
+        ("/admin/campaigns/contactgroup/", "Add group", "/admin/campaigns/contactgroup/add/"),
+        ("/admin/campaigns/conversation/", "See the providers", "/admin/campaigns/gatewaystate/"),
+    ],
+)
+def test_an_empty_list_leads_to_what_fills_it_those_who_may(client, url, label, target):
+    button = f'<a class="button primary" href="{target}">{label}</a>'
+    sign_in_superuser(client)
+    assert button in client.get(url).content.decode()
+    assert button not in client.get(url, {"q": "+79991234567"}).content.decode()
+    client.logout()
+    sign_in(client, f"view_{url.split('/')[-2]}")
+    assert button not in client.get(url).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [
+        ({"hours": 2, "minutes": 10, "seconds": 5}, "in 2 h 10 min"),
+        ({"minutes": -3, "seconds": -5}, "3 min ago"),
+        ({"days": 3, "hours": 4, "seconds": 5}, "in 3 d 4 h"),
+        ({"days": 2, "minutes": 7, "seconds": 5}, "in 2 d"),
+        ({"hours": -5, "seconds": -5}, "5 h ago"),
+        ({"seconds": 20}, "in less than a minute"),
+        ({"seconds": -20}, "just now"),
+        ({"days": 8}, ""),
+        ({"days": -8}, ""),
+    ],
+)
+def test_times_say_how_far_from_now_they_are_while_that_matters(ahead, words):
+    at = timezone.now() + timedelta(**ahead)
+    assert display.from_now(at) == words
+    assert (f'<span class="distance">{words}</span>' in display.moment(at)) is bool(words)
+    assert f'<time datetime="{at.isoformat()}"' in display.moment(at)
+
+
+def test_times_in_lists_and_on_pages_that_are_read_are_of_one_kind(client):
+    sign_in_superuser(client)
+    event = AuditEvent.objects.create(action="launch")
+    group = ContactGroup.objects.create(name="Staff")
+    for url in (
+        "/admin/campaigns/auditevent/",
+        f"/admin/campaigns/auditevent/{event.pk}/change/",
+        "/admin/campaigns/contactgroup/",
+        f"/admin/campaigns/contactgroup/{group.pk}/change/",
+    ):
+        page = client.get(url).content.decode()
+        assert '<time datetime="' in page, url
+        assert '<span class="distance">just now</span>' in page, url
 
 
 def test_the_pages_of_apps_lead_to_the_start_page(client):
@@ -105,13 +211,15 @@ def test_the_start_page_takes_the_same_queries_for_one_campaign_and_for_many(cli
     sign_in_superuser(client)
     group = launched(contacts=1).include_groups.get()
     client.get(START)
-    # session, user, going on, latest, figures, gateways, paused gateways, heartbeat
-    with django_assert_num_queries(8):
+    # session, user, going on, latest, figures, calendar, approvals (2), conversations, gateways, what was
+    # sent (2), opt-outs,
+    # how gateways answered, unread, paused gateways, heartbeat
+    with django_assert_num_queries(17):
         client.get(START)
     for n in range(6):
         make_campaign(name=f"Draft {n}")
         lifecycle.launch(make_campaign(group, name=f"Sale {n}"), actor=None)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(17):
         client.get(START)
 
 
@@ -181,7 +289,7 @@ def test_times_are_in_the_users_zone_and_name_it(client):
 
 def test_stock_columns_name_the_zone_as_well(client):
     AuditEvent.objects.create(action="launch")
-    AuditEvent.objects.update(at=datetime(2026, 5, 1, 20, 30, tzinfo=UTC))
+    rewrite_trail(AuditEvent.objects.all(), at=datetime(2026, 5, 1, 20, 30, tzinfo=UTC))
     sign_in(client, "view_auditevent", time_zone="Europe/Moscow")
     assert "1 May 2026, 23:30 MSK" in text_of(client.get("/admin/campaigns/auditevent/"))
 

@@ -55,13 +55,16 @@ def test_pausing_and_resuming_a_gateway(client):
 
 
 def test_the_pace_of_a_gateway_is_set_on_its_card_and_who_did_it_is_kept(client):
-    user = sign_in(client, "view_gatewaystate", "resume_gateway")
+    user = sign_in(client, "view_gatewaystate", "manage_gateway")
     client.post(f"{PROVIDERS}default/rate/", {"max_per_second": "30", "rate_unit": "segments"})
     state = GatewayState.objects.get()
     assert (state.max_per_second, state.rate_unit) == (30, "segments")
     assert 'value="30"' in client.get(PROVIDERS).content.decode()
     event = AuditEvent.objects.get(action="gateway_rate")
-    assert (event.actor, event.details) == (user, {"per_second": 30, "unit": "segments"})
+    assert (event.actor, event.details) == (
+        user,
+        {"changes": {"at most per second": [None, 30], "counted in": ["messages", "segments"]}},
+    )
     response = client.post(f"{PROVIDERS}default/rate/", {"max_per_second": "0", "rate_unit": "segments"}, follow=True)
     assert "greater than or equal to 1" in said(response)
     client.post(f"{PROVIDERS}default/rate/", {"max_per_second": "", "rate_unit": "messages"})

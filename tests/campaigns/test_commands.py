@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from django.core.management import CommandError, call_command
 
-from campaigns import lifecycle, optouts, tasks
+from campaigns import copying, lifecycle, optouts, tasks
 from campaigns.models import Campaign, CampaignStatus, OptOutSource, SentMessage
 from campaigns.reports import workers_alive
 from campaigns.sending.claim import claim_campaign
@@ -102,6 +102,32 @@ def test_create_campaign_refuses_a_pace_or_an_end_that_sends_nobody_anything(opt
     make_group("Clients", contacts=1)
     with pytest.raises(CommandError):
         run("create_campaign", "Sale", "--text", "Hello", "--group", "Clients", *options)
+    assert not Campaign.objects.exists()
+
+
+def test_create_campaign_takes_a_careful_start_and_brakes():
+    make_group("Clients", contacts=1)
+    command = ("create_campaign", "Sale", "--text", "Hello", "--group", "Clients")
+    run(*command, "--canary", "50", "--canary-wait", "10", "--brake-refused", "5", "--brake-opt-outs", "0")
+    campaign = Campaign.objects.get()
+    assert (campaign.canary_size, campaign.canary_wait_minutes, campaign.canary_then) == (50, 10, "go_on")
+    assert (campaign.brake_refused, campaign.brake_undelivered, campaign.brake_opt_outs) == (5, None, 0)
+    run(*command, "--canary", "50", "--canary-ask")
+    assert Campaign.objects.latest("pk").canary_then == "ask"
+    assert Campaign.objects.latest("pk").canary_wait_minutes == 30
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--canary", "50"], "Give at least one limit"),
+        (["--canary", "0", "--canary-ask"], "--canary:"),
+        (["--brake-refused", "100"], "--brake-refused:"),
+    ],
+)
+def test_create_campaign_refuses_a_careful_start_that_would_do_nothing(options, words):
+    make_group("Clients", contacts=1)
+    assert words in refusal("create_campaign", "Sale", "--text", "Hello", "--group", "Clients", *options)
     assert not Campaign.objects.exists()
 
 
@@ -258,6 +284,16 @@ def test_it_says_when_no_worker_is_there(provider):
     assert "No worker is alive" in err.getvalue()
 
 
+def test_without_a_worker_the_command_itself_lets_all_others_follow_the_first_portion(provider):
+    make_campaign(make_group(contacts=3), canary_size=1, brake_refused=10)
+    assert "Completed: 3 sent." in run("send_campaign", "Sale", "--wait")
+
+
+def test_waiting_ends_with_a_question_when_one_was_asked_for(provider):
+    make_campaign(make_group(contacts=3), canary_size=1, canary_then="ask")
+    assert "The first 1 are out." in refusal("send_campaign", "Sale", "--wait")
+
+
 def test_waiting_ends_when_only_an_operator_can_help(provider):
     draft()
     provider.fail_next(InsufficientFundsError("No money left"))
@@ -275,7 +311,7 @@ def test_send_campaign_refuses_in_words(provider):
     assert "nobody in the chosen groups" in refusal("send_campaign", "Nobody")
     campaign = send(launched(contacts=1))
     assert "completed; it cannot be sent" in refusal("send_campaign", "Sale")
-    paused = lifecycle.duplicate(campaign, actor=None)
+    paused = copying.duplicate(campaign, actor=None)
     lifecycle.launch(paused, actor=None)
     lifecycle.pause(paused, actor=None)
     assert "paused; it cannot be sent" in refusal("send_campaign", str(paused.pk))

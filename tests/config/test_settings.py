@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
 from pytest_django import Settings
 
 from campaigns.safety import refuse_unsafe_defaults
@@ -56,6 +57,29 @@ def test_addresses_switch_to_postgresql_and_redis() -> None:
         False,
         "django.core.cache.backends.redis.RedisCache",
     ]
+
+
+@pytest.mark.parametrize(
+    ("query", "options"),
+    [
+        ("", "-c idle_in_transaction_session_timeout=60s -c random_page_cost=1.1"),
+        ("?options=-c%20jit%3Doff", "-c jit=off"),
+    ],
+    ids=["ours", "the operator's own"],
+)
+def test_postgresql_ends_a_transaction_in_which_nothing_happens_for_a_minute(query: str, options: str) -> None:
+    found = read_settings(
+        "settings.DATABASES['default']['OPTIONS']['options']", DATABASE_URL=f"postgres://sms:s@db:5432/sms{query}"
+    )
+    assert found == options
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db
+def test_the_server_has_heard_of_it() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("1min",)
 
 
 def test_a_real_variable_wins_over_the_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ from campaigns.models import Heartbeat
 from campaigns.reports import BEAT_LIMIT, WORKER_BEAT
 
 LONG_AGO = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
 
 
 class GroupWasKilled(Exception):
@@ -58,23 +60,65 @@ def test_any_other_death_ends_the_cluster(sentinel: workers.FailFastSentinel, ti
 class TestSilence:
     """The queue stands still although every process looks well."""
 
-    def test_without_a_beat_for_too_long_the_cluster_is_frozen(self) -> None:
-        Heartbeat.objects.update_or_create(name=WORKER_BEAT, defaults={"at": timezone.now() - 2 * BEAT_LIMIT})
-        assert workers._has_gone_silent(timezone.now() - LONG_AGO)
+    @pytest.fixture
+    def pass_time(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+        """Lets the guard's own clock go on."""
+        passed = [0.0]
+        monkeypatch.setattr("campaigns.workers.time.monotonic", lambda: passed[0])
 
-    def test_with_a_fresh_beat_it_is_not(self) -> None:
-        Heartbeat.objects.update_or_create(name=WORKER_BEAT, defaults={"at": timezone.now()})
-        assert not workers._has_gone_silent(timezone.now() - LONG_AGO)
+        def go_on(duration: timedelta) -> None:
+            passed[0] += duration.total_seconds()
 
-    def test_a_cluster_that_has_just_started_has_time(self) -> None:
-        assert not workers._has_gone_silent(timezone.now())
+        return go_on
 
-    def test_a_database_that_does_not_answer_proves_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def refuse() -> bool:
+    def beat(self, ago: timedelta = timedelta(0)) -> None:
+        Heartbeat.objects.update_or_create(name=WORKER_BEAT, defaults={"at": timezone.now() - ago})
+
+    def test_without_a_beat_for_too_long_the_cluster_is_frozen(self, pass_time: Callable[[timedelta], None]) -> None:
+        self.beat()
+        silence = workers.Silence()
+        assert not silence.is_too_long()
+        pass_time(BEAT_LIMIT + SECOND)
+        assert silence.is_too_long()
+
+    def test_a_beat_ends_the_silence(self, pass_time: Callable[[timedelta], None]) -> None:
+        self.beat()
+        silence = workers.Silence()
+        pass_time(BEAT_LIMIT - SECOND)
+        self.beat()
+        assert not silence.is_too_long()
+        pass_time(2 * SECOND)
+        assert not silence.is_too_long()
+
+    def test_a_cluster_that_has_just_started_has_time(self, pass_time: Callable[[timedelta], None]) -> None:
+        self.beat(LONG_AGO)
+        silence = workers.Silence()
+        assert not silence.is_too_long()
+        pass_time(BEAT_LIMIT + SECOND)
+        assert silence.is_too_long()
+
+    @pytest.mark.parametrize("step", [LONG_AGO, -LONG_AGO], ids=["forward", "back"])
+    def test_a_clock_that_was_set_is_no_silence_and_hides_none(
+        self, pass_time: Callable[[timedelta], None], step: timedelta
+    ) -> None:
+        silence = workers.Silence()
+        self.beat(step)  # the last one by the old clock, as it looks by the new one
+        assert not silence.is_too_long()
+        pass_time(BEAT_LIMIT + SECOND)
+        assert silence.is_too_long()
+
+    def test_a_database_that_does_not_answer_proves_nothing(
+        self, monkeypatch: pytest.MonkeyPatch, pass_time: Callable[[timedelta], None]
+    ) -> None:
+        def refuse() -> None:
             raise OperationalError("connection refused")
 
-        monkeypatch.setattr(workers, "workers_alive", refuse)
-        assert not workers._has_gone_silent(timezone.now() - LONG_AGO)
+        silence = workers.Silence()
+        pass_time(2 * BEAT_LIMIT)
+        with monkeypatch.context() as away:
+            away.setattr(workers, "last_beat", refuse)
+            assert not silence.is_too_long()
+        assert not silence.is_too_long(), "whoever could not beat has time again"
 
     def test_the_check_for_containers_fails_without_a_beat(self) -> None:
         with pytest.raises(CommandError):
