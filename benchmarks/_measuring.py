@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,6 +65,19 @@ def postgresql_database() -> Iterator[str | None]:
     try:
         server.start()
         yield server.create_database("benchmark")
+    finally:
+        server.remove()
+
+
+@contextmanager
+def postgresql_databases() -> Iterator[Callable[[str], str]]:
+    """Makes databases of a private server, by name, and gives their addresses. Raises MissingBinary without one."""
+    from tests.faults.services import PostgresServer
+
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server.create_database
     finally:
         server.remove()
 

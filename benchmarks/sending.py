@@ -1,7 +1,8 @@
 """
 Freezing and dispatching a campaign, each beside the same statements by hand, in the same run.
 
-    python benchmarks/sending.py [--rows 20000] [--runs 3] [--full]
+    python benchmarks/sending.py [--rows 20000] [--runs 3] [--full] [--only freeze|dispatch|figures|workers]
+    python benchmarks/sending.py --growth [--rows 100000] [--runs 1]
 
 On PostgreSQL (BENCH_DATABASE_URL, or a private server where it is installed) and on SQLite. Every step runs in its own
 process on an emptied log; ours and its floor take turns. `--full`: a million on PostgreSQL and 50,000 on SQLite.
@@ -62,12 +63,13 @@ def prepare(rows: int, _size: int) -> None:
 
 
 def empty_log() -> None:
-    """Throw the log away and put the campaign before its freeze."""
+    """Throw the log away and put the campaign before its freeze. The database keeps the figures again."""
     from django.db import connection
 
-    from campaigns.models import Attempt, Campaign, CampaignStatus, Contact, FigureChange, MessageEvent, SentMessage
+    from campaigns import kept_figures
+    from campaigns.models import Attempt, Campaign, CampaignStatus, Contact, Figure, MessageEvent, SentMessage
 
-    for model in (Attempt, MessageEvent, SentMessage, FigureChange):
+    for model in (Attempt, MessageEvent, SentMessage, Figure):
         with connection.cursor() as cursor:
             table = connection.ops.quote_name(model._meta.db_table)
             cascade = f"TRUNCATE {table} CASCADE" if connection.vendor == "postgresql" else f"DELETE FROM {table}"
@@ -90,9 +92,17 @@ def empty_log() -> None:
             "last_contact_id": last,
         },
     )
+    kept_figures.ensure()
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("CHECKPOINT")
+
+
+def without_figures() -> None:
+    """The floor keeps none: what they cost is in our figure."""
+    from campaigns import kept_figures
+
+    kept_figures.stop_keeping()
 
 
 def freeze(rows: int, _size: int) -> int:
@@ -136,6 +146,7 @@ STEPS: dict[str, Callable[[int, int], int | None]] = {
     "prepare": prepare,
     "empty": lambda _rows, _size: empty_log(),
     "frozen": frozen,
+    "without_figures": lambda _rows, _size: without_figures(),
     "freeze": freeze,
     "freeze_floor": freeze_floor,
     "dispatch": dispatch,
@@ -180,6 +191,7 @@ class Bench:
         floors, ours = [], []
         for _run in range(self.runs):
             self.step("empty")
+            self.step("without_figures")
             floors.append(self.checked(self.step("freeze_floor")))
             self.step("empty")
             ours.append(self.checked(self.step("freeze")))
@@ -189,11 +201,23 @@ class Bench:
         floors, ours = [], []
         for _run in range(self.runs):
             self.ready()
+            self.step("without_figures")
             floors.append(self.checked(self.step("dispatch_floor", size)))
             self.ready()
             ours.append(self.checked(self.step("dispatch", size)))
         measuring.print_figure(f"claim, intent, record, {size} a request", ours, floors)
         return ours
+
+    def keeping_figures(self, size: int) -> None:
+        """What the triggers cost: the same beside itself without them."""
+        kept, not_kept = [], []
+        for _run in range(self.runs):
+            self.ready()
+            self.step("without_figures")
+            not_kept.append(self.checked(self.step("dispatch", size)))
+            self.ready()
+            kept.append(self.checked(self.step("dispatch", size)))
+        measuring.print_figure(f"figures kept beside not kept, {size}", kept, not_kept)
 
     def two_workers(self, size: int) -> None:
         one, two = [], []
@@ -214,14 +238,41 @@ class Bench:
         return measured
 
 
-def measure(name: str, url: str, rows: int, runs: int) -> None:
+FIGURES: dict[str, Callable[[Bench], object]] = {
+    "freeze": Bench.freezing,
+    "dispatch": lambda bench: [bench.dispatching(size) for size in (500, 100)],
+    "figures": lambda bench: bench.keeping_figures(500),
+    "workers": lambda bench: bench.two_workers(500),
+}
+
+
+def measure(name: str, url: str, rows: int, runs: int, only: str | None) -> None:
     measuring.print_heading(f"{name}, {rows:,} messages, {runs} runs")
     bench = Bench(url, rows, runs)
-    bench.freezing()
-    for size in (500, 100):
-        bench.dispatching(size)
-    if name == "PostgreSQL":
-        bench.two_workers(500)
+    for figure, take in FIGURES.items():
+        if only in {None, figure} and (figure != "workers" or name == "PostgreSQL"):
+            take(bench)
+
+
+def growth(server_url: Callable[[str], str], rows: int, runs: int) -> None:
+    """How much slower each is with ten times as many rows: ours beside the floor, all four by turns."""
+    small, large = (Bench(server_url(name), size, runs) for name, size in (("small", rows), ("large", rows * 10)))
+    measuring.print_heading(f"PostgreSQL, from {rows:,} to {rows * 10:,}, {runs} runs")
+    for name, before, ours, floor_step in (
+        ("freeze", "empty", "freeze", "freeze_floor"),
+        ("claim, intent, record, 500 a request", "ready", "dispatch", "dispatch_floor"),
+    ):
+        rates: dict[tuple[str, Bench], list[measuring.Measured]] = {}
+        for _run in range(runs):
+            for step in (floor_step, ours):
+                for bench in (small, large):
+                    bench.ready() if before == "ready" else bench.step("empty")
+                    if step == floor_step:
+                        bench.step("without_figures")
+                    rates.setdefault((step, bench), []).append(bench.checked(bench.step(step, 500)))
+        measuring.print_figure(f"{name}: large beside small, ours", rates[ours, large], rates[ours, small])
+        measuring.print_figure(f"{name}: large beside small, floor", rates[floor_step, large], rates[floor_step, small])
+        measuring.print_figure(f"{name}, {rows * 10:,}", rates[ours, large], rates[floor_step, large])
 
 
 def main() -> None:
@@ -229,6 +280,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--only", choices=FIGURES)
+    parser.add_argument("--without-sqlite", action="store_true")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     parser.add_argument("--size", type=int, default=500, help=argparse.SUPPRESS)
     parser.add_argument("--start-at", type=float, default=0.0, help=argparse.SUPPRESS)
@@ -236,13 +290,20 @@ def main() -> None:
     if options.step:
         run_one(options.step, options.rows, options.size, options.start_at)
         return
+    if options.growth:
+        with measuring.postgresql_databases() as new_database:
+            growth(new_database, options.rows, options.runs)
+        return
     with measuring.postgresql_database() as url:
         if url is None:
             print("PostgreSQL: skipped, it is not installed here and BENCH_DATABASE_URL names none.")
         else:
-            measure("PostgreSQL", url, 1_000_000 if options.full else options.rows, options.runs)
+            rows = 1_000_000 if options.full else options.rows
+            measure("PostgreSQL", url, rows, options.runs, options.only)
+    if options.without_sqlite:
+        return
     with measuring.sqlite_database() as url:
-        measure("SQLite", url, 50_000 if options.full else options.rows, options.runs)
+        measure("SQLite", url, 50_000 if options.full else options.rows, options.runs, options.only)
 
 
 if __name__ == "__main__":
