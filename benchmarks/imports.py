@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ import phonenumbers  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.core.files import File  # noqa: E402
 from django.db import connection  # noqa: E402
+from django.db.models import F  # noqa: E402
 from django.test.utils import setup_databases, teardown_databases  # noqa: E402
 
 from campaigns import importing  # noqa: E402
@@ -155,7 +157,23 @@ def measured(path: Path) -> dict[str, dict[str, float]]:
         cursor.execute("DELETE FROM campaigns_contact")
         if connection.vendor == "postgresql":
             cursor.execute("VACUUM FULL ANALYZE campaigns_contact")
-    return figures | {"ours": apart(ours, path), "again": apart(ours, path), "undo": apart(undo, path)}
+    figures["ours"] = apart(ours, path)
+    a_day_later()
+    return figures | {"again": apart(ours, path), "undo": apart(undo, path)}
+
+
+def a_day_later() -> None:
+    """The next file comes when nobody has just touched the contacts: all that has happened is moved into the past."""
+    day = timedelta(days=1)
+    Contact.objects.update(created_at=F("created_at") - day, updated_at=F("updated_at") - day)
+    contact_import = ContactImport.objects.get()
+    confirmed_at = datetime.fromisoformat(contact_import.undo["confirmed_at"]) - day
+    contact_import.undo = {**contact_import.undo, "confirmed_at": confirmed_at.isoformat()}
+    contact_import.save(update_fields=["undo"])
+    ContactImport.objects.update(created_at=F("created_at") - day, finished_at=F("finished_at") - day)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE campaigns_contact")
 
 
 def main() -> None:

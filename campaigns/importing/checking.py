@@ -21,9 +21,11 @@ from sms_backends.phone_numbers import InvalidPhoneNumber, canonical
 
 from .columns import HEADER_SEARCH_ROWS, Picker, find_layout, is_phone_number
 from .errors import FileRefused
+from .garbage import seldom_collected
 from .lookups import current_contacts, known_numbers, numbers_of_today
 from .reading import open_table
 from .rules import Outcome, Rules
+from .seen_numbers import SeenNumbers
 from .staging import Judged, as_json, store
 from .steps import refuse
 from .tables import Reading, Row, Table
@@ -31,6 +33,8 @@ from .tables import Reading, Row, Table
 CHUNK_ROWS = 5000
 #: The rows of an import that become contacts.
 GOOD = (RowKind.NEW, RowKind.CHANGED, RowKind.UNCHANGED)
+#: The rows whose number another row has before them, or which have none.
+NOT_FIRST = (RowKind.DUPLICATE, RowKind.BAD)
 #: Getting back to where a file was left may take long (workbooks); then at least as long is worked on from there.
 _LONGEST_RUN_SECONDS = 50.0
 
@@ -48,7 +52,7 @@ def check(contact_import_id: int, *, seconds: float | None = None) -> bool:
         return False
     with translation.override(contact_import.language or translation.get_language()):
         try:
-            with contact_import.open_file() as file:
+            with contact_import.open_file() as file, seldom_collected():
                 table = open_table(file, Reading.stored(contact_import.reading))
                 return _Check(contact_import, table).run(seconds)
         except FileRefused as refusal:
@@ -81,6 +85,7 @@ class _Check:
         # Read now: the thread that cleans rows asks the database nothing, for its connection would be left open.
         self.resource = ContactResource(self.region).with_definitions()
         self.rules = Rules.of(contact_import)
+        self.seen = SeenNumbers(self._numbers_so_far())
         self.has_former_numbers = FormerNumber.objects.exists()
         self.language = translation.get_language()
 
@@ -220,15 +225,25 @@ class _Check:
         elif self.rules.consent and current and current["consent"] == Consent.WITHDRAWN:
             yield _("Has withdrawn the consent, which stays so.")
 
+    def _numbers_so_far(self) -> Iterable[str]:
+        """The numbers of the rows that earlier runs have stored."""
+        if not self.cursor:
+            return ()
+        stored = self.contact_import.rows.filter(number__lte=self.cursor).exclude(kind__in=NOT_FIRST)
+        return stored.order_by().values_list("phone_number", flat=True).iterator()
+
     def _rows_before(self, numbers: Iterable[str]) -> dict[str, int]:
         """In which row of the file each of the numbers stood first, as far as the earlier chunks go."""
-        if not self.cursor:
+        numbers = list(numbers)
+        perhaps = self.seen.perhaps(numbers)
+        self.seen.add(numbers)
+        if not perhaps:
             return {}
         # Written so that only the index that begins with the number serves it, whatever the database expects to find.
         pk, cursor = int(self.contact_import.pk), int(self.cursor)
-        kinds = ", ".join(f"'{kind}'" for kind in (RowKind.DUPLICATE, RowKind.BAD))
+        kinds = ", ".join(f"'{kind}'" for kind in NOT_FIRST)
         condition = f"contact_import_id + 0 = {pk} AND number + 0 <= {cursor} AND kind NOT IN ({kinds})"
-        return known_numbers(ContactImportRow, numbers, condition=condition, values="number")
+        return known_numbers(ContactImportRow, perhaps, condition=condition, values="number")
 
     def _store(self, judged: list[Judged]) -> bool:
         """Store a chunk and move the cursor past it; False if the import is no longer this run's to check."""

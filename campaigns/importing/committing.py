@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, F, Max, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
@@ -30,6 +30,8 @@ from .rules import Outcome, Rules
 
 CHUNK_ROWS = 5000
 EXISTING = (RowKind.CHANGED, RowKind.UNCHANGED)
+#: A change may be stamped so long before others see it: its transaction was still open.
+_UNSEEN_CHANGES = timedelta(minutes=10)
 
 
 def commit(contact_import_id: int, *, seconds: float | None = None) -> bool:
@@ -69,10 +71,10 @@ def _refuse_without_permission(contact_import: ContactImport) -> bool:
 
 
 def end_of_chunk(contact_import: ContactImport) -> int | None:
-    """The number of the last of the next good rows."""
-    rows = contact_import.rows.filter(number__gt=contact_import.cursor, kind__in=GOOD).order_by("number")
-    end: int | None = rows.values("number")[:CHUNK_ROWS].aggregate(end=Max("number"))["end"]
-    return end
+    """The number up to which the next rows are taken, at most CHUNK_ROWS of them; None if there are no more."""
+    rows = contact_import.rows.filter(number__gt=contact_import.cursor).order_by("number")
+    first: int | None = rows.values_list("number", flat=True).first()
+    return None if first is None else first + CHUNK_ROWS - 1
 
 
 @transaction.atomic
@@ -88,10 +90,22 @@ def _commit_chunk(contact_import: ContactImport, end: int, group_ids: list[int])
         join_new_contacts(contact_import, cursor, end, now, group_ids)
     kinds = EXISTING if made == counts["new"] else GOOD
     if counts["old"] or made != counts["new"]:
-        known = rows.filter(kind__in=kinds).defer("cells", "column", "reason", "remark")
+        known = rows.filter(kind__in=kinds).exclude(_nothing_to_do(contact_import, group_ids))
+        known = known.defer("cells", "column", "reason", "remark")
         _write_known(contact_import, list(known), now, group_ids)
     note_consents(contact_import, cursor, end, now)
     return True
+
+
+def _nothing_to_do(contact_import: ContactImport, group_ids: list[int]) -> Q:
+    """Rows that change nothing, whose contacts nobody has touched since the check and who are in all groups already."""
+    contacts = Contact.objects.filter(
+        phone_number=OuterRef("phone_number"), updated_at__lt=contact_import.created_at - _UNSEEN_CHANGES
+    )
+    for group_id in group_ids:
+        member = Contact.groups.through.objects.filter(contact_id=OuterRef("pk"), contactgroup_id=group_id)
+        contacts = contacts.filter(Exists(member))
+    return Q(Exists(contacts), kind=RowKind.UNCHANGED)
 
 
 def _move(contact_import: ContactImport, new_cursor: int, **updates: Any) -> bool:

@@ -37,7 +37,7 @@ def current_contacts(phone_numbers: Iterable[str], *, lock: bool = False) -> dic
         contacts = contacts.extra(
             where=["phone_number IN (SELECT value FROM json_each(%s))"], params=[json.dumps(wanted)]
         )
-    found = contacts.values("pk", "number", "created_at", "updated_at", *WRITTEN_FIELDS)
+    found = contacts.values("pk", "number", "created_at", *WRITTEN_FIELDS)
     return {contact["number"]: contact for contact in found}
 
 

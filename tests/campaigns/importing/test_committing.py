@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from campaigns import importing
 from campaigns.importing import checking, committing, new_contacts
+from campaigns.importing.lookups import current_contacts
 from campaigns.models import (
     AuditEvent,
     Contact,
@@ -81,6 +82,55 @@ def test_importing_unchanged_rows_sends_no_write_to_the_contacts(checked: Start,
     writes = [q["sql"] for q in queries if not q["sql"].startswith(("SELECT", "SAVEPOINT", "RELEASE"))]
     assert writes
     assert all('UPDATE "campaigns_contactimport"' in sql for sql in writes)
+
+
+def a_day_later() -> None:
+    """What was there before the next import began was touched long before it."""
+    Contact.objects.update(updated_at=timezone.now() - timedelta(days=1))
+
+
+def test_contacts_that_nothing_changes_are_not_read(
+    checked: Start, imported: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported(FILE, new_group="VIP")
+    a_day_later()
+    contact_import = checked(FILE, new_group="VIP")
+    importing.confirm(contact_import)
+    read: list[str] = []
+
+    def reading(numbers: list[str], **_options: Any) -> dict[str, Any]:
+        read.extend(numbers)
+        return current_contacts(numbers)
+
+    monkeypatch.setattr(committing, "current_contacts", reading)
+    importing.commit(contact_import.pk)
+    contact_import.refresh_from_db()
+    assert (contact_import.status, contact_import.unchanged_count, read) == (ImportStatus.DONE, 1, [])
+
+
+@pytest.mark.parametrize("meanwhile", ["edited", "deleted", "left the group"])
+def test_contacts_that_were_unchanged_are_looked_at_again_after(
+    meanwhile: str, checked: Start, imported: Start
+) -> None:
+    imported(FILE, new_group="VIP")
+    a_day_later()
+    contact_import = checked(FILE, new_group="VIP")
+    assert contact_import.unchanged_count == 1
+    contact = Contact.objects.get()
+    if meanwhile == "edited":
+        contact.first_name = "Edited"
+        contact.save()
+    elif meanwhile == "deleted":
+        contact.delete()
+    else:
+        contact.groups.clear()
+    importing.confirm(contact_import)
+    importing.commit(contact_import.pk)
+    contact_import.refresh_from_db()
+    kinds = (contact_import.new_count, contact_import.changed_count, contact_import.unchanged_count)
+    assert kinds == {"edited": (0, 1, 0), "deleted": (1, 0, 0), "left the group": (0, 0, 1)}[meanwhile]
+    contact = Contact.objects.get()
+    assert (contact.first_name, [group.name for group in contact.groups.all()]) == ("Пётр", ["VIP"])
 
 
 def test_bad_rows_do_not_stop_the_good_ones(imported: Start) -> None:
