@@ -205,7 +205,7 @@ def _note_differences(
             counts[f"{outcome.kind}_count"] = counts.get(f"{outcome.kind}_count", 0) + 1
         if outcome.kind != row.kind or outcome.before != row.before:
             written = None if outcome.written is None else json.dumps(outcome.written)
-            differing.append((str(outcome.kind), json.dumps(outcome.before), written, row.pk))
+            differing.append((str(outcome.kind), json.dumps(dict(outcome.before)), written, row.pk))
     update_rows(ContactImportRow, ("kind", "before", "written"), differing)
     if counts:
         changes = {name: F(name) + by for name, by in counts.items()}

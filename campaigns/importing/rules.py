@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from campaigns.models import Consent, ConsentKind, ContactImport, OptedOutRows, RowKind, UpdateExisting
 from campaigns.resources import ContactResource
@@ -15,12 +16,11 @@ CONSENT_FIELDS = ("consent", "consent_kind", "consented_at", "consent_source", "
 WRITTEN_FIELDS = (*ContactResource.VALUE_FIELDS, *CONSENT_FIELDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What becomes of a row: for a changed contact what it has (`before`) and gets (`written`), by field."""
 
     kind: RowKind
-    before: dict[str, Any] = field(default_factory=dict)
+    before: Mapping[str, Any] = MappingProxyType({})
     written: dict[str, Any] | None = None
 
 
