@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
+from django.db import connection, connections
 
 #: As this connection sees them, whoever set them: the server, the database, the role or the connection itself.
 _POSTGRESQL = {
@@ -23,19 +23,30 @@ WHY = "An intent that a power cut takes back would be a text sent twice."
 
 def durability_problems(alias: str = "default") -> list[tuple[str, str]]:
     """What is switched off that must not be, each with what to change. Asks the database."""
-    connection = connections[alias]
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
+    database = connections[alias]
+    with database.cursor() as cursor:
+        if database.vendor == "postgresql":
             cursor.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(_POSTGRESQL)])
             off = sorted(name for name, setting in cursor.fetchall() if setting == "off")
             return [(f"PostgreSQL runs with {name} = off.", _POSTGRESQL[name]) for name in off]
-        if connection.vendor == "sqlite":
+        if database.vendor == "sqlite":
             cursor.execute("PRAGMA synchronous")
             level = cursor.fetchone()[0]
             if level < _SQLITE_FULL:
                 advice = "Take `PRAGMA synchronous` out of the database's options, or set it to FULL (2) or EXTRA (3)."
                 return [(f"SQLite runs with PRAGMA synchronous = {level}.", advice)]
     return []
+
+
+def commit_without_waiting() -> None:
+    """
+    Let the transaction that is open end before it is on the disk: after a power cut it may never have been.
+
+    Only for what is then done again from where it was, and never for anything about sending.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL synchronous_commit TO off")
 
 
 def refuse_undurable_database() -> None:

@@ -252,11 +252,6 @@ class ContactResource(ModelResource):  # type: ignore[misc]
         """All columns by field name."""
         return self.fields  # type: ignore[no-any-return]
 
-    def with_definitions(self) -> ContactResource:
-        """Itself, knowing the defined attributes: whoever cleans in another thread must not ask the database there."""
-        self.definitions = Definitions.load()
-        return self
-
     def clean_row(self, phone: str, fields: Mapping[str, Any], attributes: Mapping[str, str]) -> CleanRow:
         """
         Clean the cells of one row; empty ones count as absent.

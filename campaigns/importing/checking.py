@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import re
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import F
@@ -15,6 +15,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from campaigns.audience import opted_out_numbers
+from campaigns.durability import commit_without_waiting
 from campaigns.models import Consent, ContactImport, ContactImportRow, FormerNumber, ImportStatus, RowKind
 from campaigns.resources import CleanRow, ContactResource
 from sms_backends.phone_numbers import InvalidPhoneNumber, canonical
@@ -74,6 +75,15 @@ class _Person:
         self.former_opted_out = self.is_former and canonical(in_file) in opted_out
 
 
+class _Known(NamedTuple):
+    """By number: the contact, the number of today, the row of the file that was first; and who has opted out."""
+
+    contacts: dict[str, dict[str, Any]]
+    today: dict[str, str]
+    first_rows: dict[str, int]
+    opted_out: Collection[str]
+
+
 class _Check:
     """One run over a file, from the row where the last one stopped."""
 
@@ -82,12 +92,10 @@ class _Check:
         self.table = table
         self.cursor = contact_import.cursor
         self.region = contact_import.region or None
-        # Read now: the thread that cleans rows asks the database nothing, for its connection would be left open.
-        self.resource = ContactResource(self.region).with_definitions()
+        self.resource = ContactResource(self.region)
         self.rules = Rules.of(contact_import)
         self.seen = SeenNumbers(self._numbers_so_far())
         self.has_former_numbers = FormerNumber.objects.exists()
-        self.language = translation.get_language()
 
     def run(self, seconds: float | None) -> bool:
         began = time.monotonic()
@@ -104,45 +112,55 @@ class _Check:
         else:
             self.rows = itertools.dropwhile(lambda row: row.number <= last, itertools.chain(head, rows))
         deadline = None
-        with ThreadPoolExecutor(1) as ahead:
-            coming = ahead.submit(self._next_chunk)
-            while chunk := coming.result():
-                if deadline is None and seconds is not None:
-                    back = time.monotonic() - began
-                    deadline = time.monotonic() + max(seconds, min(back, _LONGEST_RUN_SECONDS) if back > 1 else 0)
-                coming = ahead.submit(self._next_chunk)
-                if not self._store(self._judged(chunk)):
-                    return False  # cancelled, or somebody else is at it
-                if deadline is not None and time.monotonic() > deadline:
-                    return True
+        while chunk := list(itertools.islice(self.rows, CHUNK_ROWS)):
+            if deadline is None and seconds is not None:
+                back = time.monotonic() - began
+                deadline = time.monotonic() + max(seconds, min(back, _LONGEST_RUN_SECONDS) if back > 1 else 0)
+            if not self._store(chunk):
+                return False  # cancelled, or somebody else is at it
+            if deadline is not None and time.monotonic() > deadline:
+                return True
         self._finish()
         return False
 
-    def _next_chunk(self) -> list[tuple[Row, CleanRow | Judged]]:
-        """Read and clean the next rows, in a thread of its own while the database takes those before."""
-        with translation.override(self.language):
-            return [(row, self._cleaned(row)) for row in itertools.islice(self.rows, CHUNK_ROWS)]
+    def _store(self, chunk: list[Row]) -> bool:
+        """Judge a chunk, store it and move the cursor past it; False if the import is no longer this run's to check."""
+        cleaned = [(row, self._cleaned(row)) for row in chunk]
+        known = self._known(clean.phone_number for _row, clean in cleaned if isinstance(clean, CleanRow))
+        counts: Counter[str] = Counter()
+        with transaction.atomic():
+            commit_without_waiting()  # the cursor goes with it, and the file is still there
+            if not self._move(chunk[-1].number):
+                return False
+            # The database stores the first rows while the next are judged.
+            store(self.contact_import.pk, _counted(self._judged(cleaned, known), counts))
+            added = {counter: F(counter) + count for counter, count in counts.items()}
+            ContactImport.objects.filter(pk=self.contact_import.pk).update(**added)
+        return True
 
-    def _judged(self, cleaned: list[tuple[Row, CleanRow | Judged]]) -> list[Judged]:
-        """Each row of the chunk with its kind, in order."""
-        numbers = {clean.phone_number for _row, clean in cleaned if isinstance(clean, CleanRow)}
+    def _known(self, phone_numbers: Iterable[str]) -> _Known:
+        """All that is asked of the database about these numbers."""
+        numbers = set(phone_numbers)
         contacts = current_contacts(numbers)
         today = numbers_of_today(numbers - contacts.keys()) if self.has_former_numbers else {}
         if today:
             contacts |= current_contacts(today.values())
         first_rows = self._rows_before((numbers - today.keys()) | set(today.values()))
         opted_out = opted_out_numbers(map(canonical, numbers | set(today.values())))
-        judged = []
+        return _Known(contacts, today, first_rows, opted_out)
+
+    def _judged(self, cleaned: list[tuple[Row, CleanRow | Judged]], known: _Known) -> Iterator[Judged]:
+        """Each row of the chunk with its kind, in order."""
+        contacts, today, first_rows, opted_out = known
         for row, clean in cleaned:
             if isinstance(clean, Judged):
-                judged.append(clean)
+                yield clean
                 continue
             person = _Person(today.get(clean.phone_number, clean.phone_number), clean.phone_number, opted_out)
             if (before := first_rows.setdefault(person.number, row.number)) != row.number:
-                judged.append(self._duplicate(row, clean, person, before))
-                continue
-            judged.append(self._good(row, clean, person, contacts.get(person.number)))
-        return judged
+                yield self._duplicate(row, clean, person, before)
+            else:
+                yield self._good(row, clean, person, contacts.get(person.number))
 
     def _cleaned(self, row: Row) -> CleanRow | Judged:
         """The row's cells as values, or the row as a bad one."""
@@ -245,14 +263,6 @@ class _Check:
         condition = f"contact_import_id + 0 = {pk} AND number + 0 <= {cursor} AND kind NOT IN ({kinds})"
         return known_numbers(ContactImportRow, perhaps, condition=condition, values="number")
 
-    def _store(self, judged: list[Judged]) -> bool:
-        """Store a chunk and move the cursor past it; False if the import is no longer this run's to check."""
-        with transaction.atomic():
-            moved = self._move(judged[-1].number, **tally(judged))
-            if moved:
-                store(self.contact_import.pk, judged)
-        return moved
-
     def _move(self, cursor: int, **updates: Any) -> bool:
         moved = (
             ContactImport.objects.filter(
@@ -287,18 +297,12 @@ class _Check:
         self._move(self.cursor, status=ImportStatus.CHECKED)
 
 
-def tally(judged: Iterable[Judged]) -> dict[str, Any]:
-    """The rows as additions to the import's counters."""
-    counts: dict[str, int] = {}
-    for row in judged:
-        for counter in _counters(row):
-            counts[counter] = counts.get(counter, 0) + 1
-    return {counter: F(counter) + count for counter, count in counts.items()}
-
-
-def _counters(row: Judged) -> Iterator[str]:
-    yield f"{row.kind}_count"
-    if row.opted_out:
-        yield "opted_out_count"
-    if row.remark:
-        yield "remark_count"
+def _counted(rows: Iterable[Judged], counts: Counter[str]) -> Iterator[Judged]:
+    """The rows as they are, each added to the import's counters that it is one of."""
+    for row in rows:
+        counts[f"{row.kind}_count"] += 1
+        if row.opted_out:
+            counts["opted_out_count"] += 1
+        if row.remark:
+            counts["remark_count"] += 1
+        yield row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ as_json = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
 #: Between cells and instead of NULL: characters that no file has, since they are taken out of every cell.
 _SEPARATOR, _NULL = "\x1f", "\x1e"
+_ROWS_AT_ONCE = 200
 _SPECIAL = re.compile(r"[\\\n\r]")
 
 
@@ -39,13 +41,15 @@ class Judged(NamedTuple):
 
 
 def store(contact_import_id: int, rows: Iterable[Judged]) -> None:
-    """Call it inside a transaction."""
+    """Call it inside a transaction. `rows` are taken as the database takes them, and must not ask it anything."""
     table = ContactImportRow._meta.db_table
     columns = ", ".join(connection.ops.quote_name(name) for name in ("contact_import_id", *Judged._fields))
     if connection.vendor == "postgresql":
         statement = f"COPY {table} ({columns}) FROM STDIN WITH (DELIMITER E'\\x1f', NULL E'\\x1e')"
         with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write("".join([_line(contact_import_id, row) for row in rows]))
+            lines = (_line(contact_import_id, row) for row in rows)
+            while some := "".join(itertools.islice(lines, _ROWS_AT_ONCE)):
+                copy.write(some)
         return
     marks = ", ".join(["%s"] * (1 + len(Judged._fields)))
     with connection.cursor() as cursor:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import pytest
 from django.core.checks import Tags, run_checks
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import connection, transaction
 
 from campaigns import workers
-from campaigns.durability import check_durability, durability_problems, refuse_undurable_database
+from campaigns.durability import (
+    check_durability,
+    commit_without_waiting,
+    durability_problems,
+    refuse_undurable_database,
+)
 
 #: SQLite changes this only outside of a transaction.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,6 +46,14 @@ def test_what_is_switched_off_is_named_with_what_to_change(forgetful):
     assert "synchronous" in advice
     with pytest.raises(ImproperlyConfigured, match="power cut"):
         refuse_undurable_database()
+
+
+@pytest.mark.postgresql
+def test_only_the_one_transaction_commits_without_waiting():
+    with transaction.atomic():
+        commit_without_waiting()
+        assert durability_problems()
+    assert durability_problems() == []
 
 
 def test_the_check_is_one_of_databases_and_asks_no_other(forgetful):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import translation
 
 from campaigns import importing
@@ -273,16 +270,3 @@ def test_a_cancelled_import_is_not_checked_on(checked: Start) -> None:
     assert not importing.check(contact_import.pk)
     assert not importing.confirm(contact_import)
     assert not Contact.objects.exists()
-
-
-def test_the_thread_that_cleans_rows_asks_the_database_nothing(checked: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    threads: set[str] = set()
-    original = BaseDatabaseWrapper.cursor
-
-    def noting_the_thread(self: BaseDatabaseWrapper, *args: Any) -> Any:
-        threads.add(threading.current_thread().name)
-        return original(self, *args)
-
-    monkeypatch.setattr(BaseDatabaseWrapper, "cursor", noting_the_thread)
-    assert checked("phone,name,city\n89121234501,Anna,Ufa\n").new_count == 1
-    assert threads == {threading.current_thread().name}
