@@ -274,7 +274,9 @@ class ContactResource(ModelResource):  # type: ignore[misc]
                 if value:
                     row.values[name] = value
         if attributes or "attributes" in row.values:
-            cleaned, left_out = self.definitions.clean({**row.values.pop("attributes", {}), **attributes})
+            if in_one_cell := row.values.pop("attributes", None):
+                attributes = {**in_one_cell, **attributes}
+            cleaned, left_out = self.definitions.clean(attributes)
             row.remarks += left_out
             if cleaned:
                 row.values["attributes"] = cleaned

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import NamedTuple
@@ -58,8 +57,7 @@ _NUMBER_TYPES = {library_type: kind for kind, library_type in _LIBRARY_TYPES.ite
 _NORTH_AMERICA = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedNumber:
+class ParsedNumber(NamedTuple):
     """A valid phone number."""
 
     e164: str
@@ -194,6 +192,7 @@ _PUNCTUATION = re.compile(r"[\s().,:;/_~\[\]\\|-]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _DIALLED = re.compile(r"[+0]*[0-9]*")
 _SPACED_DIGITS = re.compile(r"\+?[0-9 ()-]*")  # most of what people type, known to hold nothing else
+_NO_SPACING = str.maketrans("", "", " ()-")
 _PLAIN = re.compile(r"\+?[0-9]{7,15}")
 
 
@@ -202,10 +201,12 @@ def _dialled(raw: str) -> str:
 
     Raises InvalidPhoneNumber if there is anything else in it than one number and its punctuation.
     """
-    text = raw.translate(_PLAIN_CHARACTERS).strip(_WRAPPING)
-    if not _SPACED_DIGITS.fullmatch(text):
-        text = _without_words(text)
-    dialled = _PUNCTUATION.sub("", text)
+    is_plain = raw.isascii() and raw.isprintable()
+    text = (raw if is_plain else raw.translate(_PLAIN_CHARACTERS)).strip(_WRAPPING)
+    if _SPACED_DIGITS.fullmatch(text):
+        dialled = text.translate(_NO_SPACING)
+    else:
+        dialled = _PUNCTUATION.sub("", _without_words(text))
     if dialled in ("", "+"):
         raise InvalidPhoneNumber(InvalidNumberCode.EMPTY)
     if not _DIALLED.fullmatch(dialled):

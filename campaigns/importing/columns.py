@@ -258,7 +258,9 @@ class Picker:
     def __call__(self, cells: Sequence[str]) -> tuple[int, dict[str, Any], dict[str, str]]:
         """Position of the phone cell that counts, the filled fields by name, the filled attributes by name."""
         count = len(cells)
-        phone = next((at for at in self._phones if at < count and cells[at]), self._phones[0])
+        phone = self._phones[0]
+        if phone >= count or not cells[phone]:
+            phone = next((at for at in self._phones if at < count and cells[at]), phone)
         fields = {name: cells[at] for name, at in self._fields if at < count and cells[at]}
         attributes = {name: cell for name, cell in zip(self._names, cells, strict=False) if cell and name}
         return phone, fields, attributes
