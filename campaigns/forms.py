@@ -9,7 +9,9 @@ from typing import Any, cast
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.urls import reverse
 from django.utils.formats import number_format
+from django.utils.html import format_html
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from phonenumbers import SUPPORTED_REGIONS
@@ -104,6 +106,16 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
             self.initial[field] = value
         if self.defined:
             self.initial["attributes"] = rest
+
+    def clean_phone_number(self) -> str:
+        """Whose number it is may be in the archive, where no list shows them."""
+        number = str(self.cleaned_data["phone_number"])
+        archived = Contact.objects.archived().filter(phone_number=number).exclude(pk=self.instance.pk).first()
+        if archived is not None:
+            said = _t('This number belongs to <a href="{}">a contact in the archive</a>, who can be brought back.')
+            page = reverse("admin:campaigns_contact_change", args=[archived.pk])
+            raise ValidationError(format_html(said, page))
+        return number
 
     def clean_consent_kind(self) -> str:
         return str(self.cleaned_data["consent_kind"] or self.instance.consent_kind)

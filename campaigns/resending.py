@@ -93,14 +93,14 @@ def resendable(campaign: Campaign, statuses: Collection[str] = RESENDABLE) -> Qu
     The messages of a campaign that may be sent again in a child.
 
     Left out are the unknown that are still being looked up, may still settle or were left as they are by an operator,
-    and people who are not among the contacts any more.
+    and people who are not among the contacts any more, or only in the archive.
     """
     wanted = set(statuses) & set(RESENDABLE)
     settled_before = timezone.now() - settle_time(campaign.launch["gateway"])
     undecided = Q(next_lookup_at=None, status_at__lte=settled_before) & ~Q(events__kind=EventKind.LEFT)
     return (
         SentMessage.objects.filter(campaign=campaign, status__in=wanted, superseded_by=None, contact__isnull=False)
-        .filter(~Q(status=MessageStatus.UNKNOWN) | undecided)
+        .filter(~Q(status=MessageStatus.UNKNOWN) | undecided, contact__archived_at__isnull=True)
         .exclude(reached_before())
     )
 

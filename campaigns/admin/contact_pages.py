@@ -233,7 +233,7 @@ def merge_page(model_admin: BaseAdmin, request: HttpRequest, contact: Contact) -
 
 def _choose(model_admin: BaseAdmin, request: HttpRequest, contact: Contact) -> HttpResponse:
     term = request.GET.get("q", "").strip()
-    found = Contact.objects.filter(found_by(term)).exclude(pk=contact.pk).order_by("-pk") if term else None
+    found = Contact.objects.in_use().filter(found_by(term)).exclude(pk=contact.pk).order_by("-pk") if term else None
     context = model_admin.admin_context(
         request,
         title=_t("Merge with another contact"),

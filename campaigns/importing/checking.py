@@ -219,6 +219,8 @@ class _Check:
             yield _("Has opted out: becomes a contact all the same, but is kept out of every sending.")
         elif self.rules.consent and current and current["consent"] == Consent.WITHDRAWN:
             yield _("Has withdrawn the consent, which stays so.")
+        if current and current["archived_at"] is not None and outcome.kind != RowKind.LEFT_OUT:
+            yield _("Is in the archive: the import brings the contact back.")
 
     def _rows_before(self, numbers: Iterable[str]) -> dict[str, int]:
         """In which row of the file each of the numbers stood first, as far as the earlier chunks go."""

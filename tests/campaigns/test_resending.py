@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from campaigns import lifecycle, optouts, receipts, resending
+from campaigns import archiving, lifecycle, optouts, receipts, resending
 from campaigns.lifecycle import LifecycleError
 from campaigns.models import (
     AuditEvent,
@@ -158,6 +158,14 @@ def test_whoever_opted_out_or_is_no_contact_any_more_is_left_out(provider):
     send(child)
     assert provider.copies() == {number(3): 1}
     assert_adds_up(child)
+
+
+def test_nobody_in_the_archive_is_sent_to_again(provider):
+    campaign = ended(provider, contacts=2, n1=MessageStatus.FAILED, n2=MessageStatus.FAILED)
+    archiving.archive(Contact.objects.get(phone_number=number(2)), actor=None)
+    assert resending.resendable_counts(campaign) == {MessageStatus.FAILED: 1}
+    child = child_of(campaign)
+    assert list(child.messages.values_list("phone_number", flat=True)) == [number(1)]
 
 
 @pytest.mark.parametrize(
