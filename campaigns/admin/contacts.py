@@ -191,7 +191,7 @@ class ContactAdmin(ContactConsentMixin, BulkActionsMixin, ArchivingMixin):
             if change and "phone_number" in form.changed_data:
                 note_number_change(obj, str(form.initial["phone_number"].as_e164), actor=actor)
             if form.changed_data or not change:
-                labels = [str(form.fields[name].label or name) for name in form.changed_data]
+                labels = [audit.untranslated(form.fields[name].label or name) for name in form.changed_data]
                 action = "change_contact" if change else "create_contact"
                 # Not the number: that is an entry of its own, in which erasing finds it.
                 changes = changes_of(form, only=set(form.changed_data) - {"phone_number"})

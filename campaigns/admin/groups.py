@@ -38,7 +38,7 @@ class GroupTrailMixin:
             action = f"change_{self.kind}" if change else f"create_{self.kind}"
             audit.record(action, actor=acting_user(request), subject=obj.name, changes=self.changes(form, obj, change))
 
-    def changes(self, form: Any, obj: Any, change: bool) -> dict[str, tuple[Any, Any]]:
+    def changes(self, form: Any, obj: Any, change: bool) -> dict[Any, tuple[Any, Any]]:
         """Before and after."""
         return changes_of(form)
 
@@ -101,7 +101,9 @@ def _member_count() -> Coalesce:
     Group by group and without a join to the contacts: at a million members that takes a quarter of the time.
     """
     archived = Contact.objects.archived().filter(pk=OuterRef("contact"))
-    members = Contact.groups.through.objects.filter(~Exists(archived), contactgroup=OuterRef("pk")).order_by()
+    members: QuerySet[Any, Any] = Contact.groups.through.objects.filter(
+        ~Exists(archived), contactgroup=OuterRef("pk")
+    ).order_by()
     counted = members.values("contactgroup").annotate(people=Count("*")).values("people")
     return Coalesce(Subquery(counted), 0)
 

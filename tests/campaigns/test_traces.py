@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from django.contrib.auth.models import Group, Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
-from campaigns import archiving, audit, bulk, importing, lifecycle
+from campaigns import archiving, audit, bulk, gateway_control, importing, lifecycle
 from campaigns.admin.system import ACTION_WORDS
 from campaigns.erasing import request_erasure
 from campaigns.models import (
@@ -741,3 +742,42 @@ def test_whoever_may_not_change_consent_finds_it_to_be_read_only(client):
     contact.refresh_from_db()
     assert (contact.consent, contact.first_name) == ("given", "Anna")
     assert not OptOut.objects.exists()
+
+
+# --- in the language of the reader -----------------------------------------------------------------------------------
+
+
+def speaks(user: User, language: str) -> None:
+    User.objects.filter(pk=user.pk).update(language=language)
+
+
+def test_names_of_fields_are_read_in_the_language_of_the_reader(client, root):
+    """Whoever did it, in whatever language: each reader gets them in their own."""
+    things = make_everything()
+    speaks(root, "ru")
+    fill_in(client, url("campaigns_contact_change", things["contact"]), first_name="Olga")
+    with translation.override("ru"):
+        gateway_control.set_rate(ALIAS, per_second=5, unit="messages", actor=root)
+        lifecycle.set_spend_limit(make_campaign(status=CampaignStatus.SENDING), Decimal(50), actor=root)
+    entries = {event.action: event for event in AuditEvent.objects.order_by("pk")}
+    assert set(entries["change_contact"].details["changes"]) == {"First name"}
+    assert entries["change_contact"].details["fields"] == ["First name"]
+    assert set(entries["gateway_rate"].details["changes"]) == {"at most per second", "counted in"}
+    assert set(entries["spend_limit"].details["changes"]) == {"spend limit"}
+    for language, name in (("ru", "Имя"), ("en", "First name")):
+        speaks(root, language)
+        assert name in text_of(client.get(f"{TRAIL}{entries['change_contact'].pk}/change/"))
+        assert name in text_of(client.get(TRAIL))
+        assert (
+            name in text_of(client.get(url("campaigns_contact_change", things["contact"]))).split("What happened")[-1]
+        )
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("First name", "Имя"), ("spend limit", "лимит расходов"), ("Имя", "Имя"), ("shoe size", "shoe size"), ("", "")],
+)
+def test_what_an_entry_calls_a_field_stays_readable(written, read):
+    with translation.override("ru"):
+        assert audit.field_words(written) == read
+    assert audit.field_words("First name") == "First name"
