@@ -775,7 +775,14 @@ def test_names_of_fields_are_read_in_the_language_of_the_reader(client, root):
 
 @pytest.mark.parametrize(
     ("written", "read"),
-    [("First name", "Имя"), ("spend limit", "лимит расходов"), ("Имя", "Имя"), ("shoe size", "shoe size"), ("", "")],
+    [
+        ("First name", "Имя"),
+        ("Proof of the consent", "Подтверждение согласия"),
+        ("spend limit", "лимит расходов"),
+        ("Имя", "Имя"),
+        ("shoe size", "shoe size"),
+        ("", ""),
+    ],
 )
 def test_what_an_entry_calls_a_field_stays_readable(written, read):
     with translation.override("ru"):
