@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -25,8 +25,10 @@ from . import audit
 from .forecasting.foreseen import Foreseen, foresee, read
 from .forecasting.running import latest, outdated
 from .forecasting.words import people as people_in_words
-from .models import EDITABLE, Approval, ApprovalStatus, AuditEvent, Campaign, CampaignStatus, User
+from .models import EDITABLE, ENDED, Approval, ApprovalStatus, AuditEvent, Campaign, CampaignStatus, User
 from .preflight import group_ids, people_in_groups
+from .prices import price_table
+from .resendable import resend_sums
 from .smart_groups import smart_conditions
 
 PERMISSION = "campaigns.approve_campaign"
@@ -57,6 +59,8 @@ _FIELDS = (
     "brake_undelivered",
     "brake_opt_outs",
 )
+#: Requests and answers that still stand.
+_OPEN = (ApprovalStatus.WAITING, ApprovalStatus.APPROVED)
 #: So many requests are looked at for a page that lists them.
 MOST_SHOWN = 20
 #: Acts that write a campaign's text or definition.
@@ -129,14 +133,50 @@ def fingerprint(campaign: Campaign, starts_at: datetime | None) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def is_ever_asked_for() -> bool:
+    """Whether the installation asks for approval of anything."""
+    return settings.SMS_APPROVAL_ABOVE_PEOPLE is not None or settings.SMS_APPROVAL_ABOVE_COST is not None
+
+
+def measured_again(campaign: Campaign, statuses: Collection[str]) -> Size | None:
+    """How large sending it again to its people in these states is; None where no size needs a second thought."""
+    confirms = settings.SMS_CONFIRM_ABOVE_PEOPLE is not None or settings.SMS_CONFIRM_ABOVE_COST is not None
+    return size_again(campaign, statuses) if confirms or is_ever_asked_for() else None
+
+
+def size_again(campaign: Campaign, statuses: Collection[str]) -> Size:
+    """The same, whatever the installation sets."""
+    people, segments, cost = resend_sums(campaign, statuses)
+    return Size(people, people, segments, cost, price_table(campaign.gateway).currency)
+
+
+def _states(statuses: Collection[str]) -> str:
+    """As an approval keeps them."""
+    return ",".join(sorted(map(str, statuses)))
+
+
+def _fingerprint_again(campaign: Campaign, again: str) -> str:
+    """Of an ended campaign nothing changes any more but who was reached, which is counted."""
+    return hashlib.sha256(json.dumps([campaign.pk, campaign.launch_token, again]).encode()).hexdigest()
+
+
 def open_approval(campaign: Campaign) -> Approval | None:
-    """The request that waits, or the approval that was given, whether or not it still fits the campaign."""
-    found = campaign.approvals.filter(status__in=[ApprovalStatus.WAITING, ApprovalStatus.APPROVED])
+    """
+    The request that waits, or the approval that was given, whether or not it still fits the campaign.
+
+    Of a campaign that has ended it is about sending it again.
+    """
+    found = campaign.approvals.filter(status__in=_OPEN)
+    found = found.exclude(again="") if campaign.status in ENDED else found.filter(again="")
     return found.select_related("asked_by", "decided_by").first()
 
 
 def still_fits(approval: Approval, campaign: Campaign) -> bool:
-    """Whether the campaign is what was asked about, and its groups have not grown beyond it."""
+    """Whether the campaign is what was asked about, and has not grown beyond it."""
+    if approval.again:
+        if approval.fingerprint != _fingerprint_again(campaign, approval.again):
+            return False
+        return size_again(campaign, approval.again.split(",")).people <= approval.people * GROWTH
     if approval.fingerprint != fingerprint(campaign, approval.starts_at):
         return False
     return (people_in_groups(campaign) or 0) <= approval.people * GROWTH
@@ -150,8 +190,26 @@ def obstacle(locked: Campaign, size: Size | None, starts_at: datetime | None, ty
     """
     if size is None:
         return ""
-    if must_be_approved(size):
-        return _unapproved(locked, starts_at)
+    return _unapproved(locked, starts_at) if must_be_approved(size) else _untyped(size, typed)
+
+
+def obstacle_again(locked: Campaign, size: Size | None, statuses: Collection[str], typed: str | None) -> str:
+    """
+    The same for sending an ended campaign again to its people in these states. An approval holds once.
+
+    Only in the transaction that starts it, with its row locked.
+    """
+    if size is None:
+        return ""
+    if not must_be_approved(size):
+        return _untyped(size, typed)
+    if reason := _unapproved(locked, None, _states(statuses)):
+        return reason
+    _void(locked)
+    return ""
+
+
+def _untyped(size: Size, typed: str | None) -> str:
     if typed != TYPED_BEFORE and must_be_typed(size) and _digits(typed) != str(size.recipients):
         return _(
             "It goes to %(people)s. To send so much, type their number; nothing has been sent."
@@ -164,13 +222,13 @@ def _digits(typed: str | None) -> str:
     return "".join(str(int(c)) for c in typed or "" if c.isdecimal())
 
 
-def _unapproved(locked: Campaign, starts_at: datetime | None) -> str:
+def _unapproved(locked: Campaign, starts_at: datetime | None, again: str = "") -> str:
     found = open_approval(locked)
     if found is None:
         return _("So large a campaign needs the approval of a second person. Ask for it; nothing has been sent.")
     if found.status == ApprovalStatus.WAITING:
         return _("It waits for approval; nothing has been sent.")
-    if found.starts_at != starts_at or not still_fits(found, locked):
+    if found.starts_at != starts_at or found.again != again or not still_fits(found, locked):
         return _("It was changed after it had been approved, so it needs another approval. Nothing has been sent.")
     return ""
 
@@ -211,10 +269,41 @@ def ask(campaign: Campaign, found: Foreseen, *, actor: User, starts_at: datetime
     return approval
 
 
+def ask_again(campaign: Campaign, statuses: Collection[str], *, actor: User, question: str) -> Approval:
+    """
+    Ask for approval of sending an ended campaign again to its people in these states. Earlier requests become void.
+
+    Raises ApprovalError when nobody is left.
+    """
+    size = size_again(campaign, statuses)
+    with transaction.atomic():
+        locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
+        if locked.status not in ENDED or not size.people:
+            raise ApprovalError(_("There is nobody to send it to again."))
+        _void(locked)
+        again = _states(statuses)
+        approval = Approval.objects.create(
+            campaign=locked,
+            fingerprint=_fingerprint_again(locked, again),
+            again=again,
+            people=size.people,
+            recipients=size.recipients,
+            segments=size.segments,
+            cost=size.cost,
+            currency=size.currency,
+            asked_by=actor,
+            question=question.strip(),
+        )
+        details = {"people": size.people, "segments": size.segments, "cost": size.cost and str(size.cost), "to": again}
+        audit.record("approval_asked", actor=actor, campaign=locked, subject=locked.name, details=details)
+    return approval
+
+
 def _void(locked: Campaign) -> None:
-    locked.approvals.filter(status__in=[ApprovalStatus.WAITING, ApprovalStatus.APPROVED]).update(
-        status=ApprovalStatus.VOID
-    )
+    """What stands: of the campaign itself, or, once it has ended, of sending it again."""
+    found = locked.approvals.filter(status__in=_OPEN)
+    found = found.exclude(again="") if locked.status in ENDED else found.filter(again="")
+    found.update(status=ApprovalStatus.VOID)
 
 
 def withdraw(campaign: Campaign, *, actor: User) -> None:
@@ -280,16 +369,16 @@ def waiting_for(actor: User) -> list[Approval]:
 def approved_for(actor: User) -> list[Approval]:
     """What this person asked for, was allowed, and has not sent yet."""
     found = Approval.objects.filter(
-        status=ApprovalStatus.APPROVED, asked_by=actor, campaign__status=CampaignStatus.DRAFT
+        Q(campaign__status=CampaignStatus.DRAFT) | ~Q(again=""), status=ApprovalStatus.APPROVED, asked_by=actor
     )
     return list(found.select_related("campaign", "decided_by").order_by("pk"))
 
 
 def waiting(campaigns: Iterable[int] | None = None) -> QuerySet[Approval]:
     """Requests that nobody has decided, of campaigns that can still be sent."""
-    found = Approval.objects.filter(
-        status=ApprovalStatus.WAITING, campaign__status__in=[*EDITABLE, CampaignStatus.PAUSED]
-    )
+    can_be_sent = Q(again="", campaign__status__in=[*EDITABLE, CampaignStatus.PAUSED])
+    can_be_sent |= ~Q(again="") & Q(campaign__status__in=ENDED)
+    found = Approval.objects.filter(can_be_sent, status=ApprovalStatus.WAITING)
     if campaigns is not None:
         found = found.filter(campaign__in=list(campaigns))
     return found.select_related("campaign", "asked_by").order_by("pk")

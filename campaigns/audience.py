@@ -74,7 +74,7 @@ def audience(
     smart: SmartConditions | None = None,
 ) -> QuerySet[Contact]:
     """
-    The contacts in any of the included groups and in none of the excluded ones, each once, by id.
+    The contacts in any of the included groups and in none of the excluded ones, each once, by id; none of the archive.
 
     `after` and `up_to` are bounds of the id. `smart` is what the smart groups among the groups mean; without it, what
     they mean now. Raises ConditionsError for one that cannot be read.
@@ -83,7 +83,7 @@ def audience(
     if smart is None:
         smart = smart_conditions([*include, *exclude])
     bounds = {"gt": after} if up_to is None else {"gt": after, "lte": up_to}
-    chosen = Contact.objects.filter(**{f"pk__{name}": pk for name, pk in bounds.items()})
+    chosen = Contact.objects.in_use().filter(**{f"pk__{name}": pk for name, pk in bounds.items()})
     in_chunks = bounds if after or up_to is not None else None
     chosen = chosen.filter(membership(include, smart, bounds=in_chunks))
     if exclude:

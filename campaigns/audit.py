@@ -7,14 +7,16 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
 from . import permissions
 from .models import AuditEvent, Campaign, User
 from .sending.bulk_insert import bulk_insert
 
-#: Before and after, by field.
-Changes = Mapping[str, tuple[Any, Any]]
+#: Before and after, by what the field is called; a lazy translation, so that every reader gets it in their language.
+Changes = Mapping[Any, tuple[Any, Any]]
 
 
 def record(
@@ -37,7 +39,7 @@ def record(
     permissions.require_act(actor, action)
     written = dict(details or {})
     if changes:
-        written["changes"] = {name: list(pair) for name, pair in changes.items()}
+        written["changes"] = {untranslated(name): list(pair) for name, pair in changes.items()}
     return AuditEvent.objects.create(
         action=action,
         actor=actor,
@@ -47,6 +49,25 @@ def record(
         count=count,
         details=written,
     )
+
+
+def untranslated(label: Any) -> str:
+    """A lazy translation as the code has it: an entry is read in many languages, for years."""
+    with translation.override(None):
+        return str(label)
+
+
+def field_words(name: str) -> str:
+    """
+    What an entry calls a field, in the reader's language.
+
+    What is not known (a field of the installation's own, or an entry in the language of whoever did it, as all were
+    once) stays as it is.
+    """
+    found = _(name) if name else ""
+    if found == name and name[:1].isupper():  # forms write the names of models' fields with a capital
+        found = capfirst(_(name[0].lower() + name[1:]))
+    return found
 
 
 def record_many(

@@ -9,7 +9,9 @@ from typing import Any, cast
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.urls import reverse
 from django.utils.formats import number_format
+from django.utils.html import format_html
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from phonenumbers import SUPPORTED_REGIONS
@@ -17,6 +19,7 @@ from phonenumbers import SUPPORTED_REGIONS
 from sms_backends import gateways
 from sms_backends.phone_numbers import InvalidPhoneNumber, parse
 
+from . import approval
 from .attribute_inputs import AttributeInput, AttributesField, attribute_field
 from .attributes import known_attributes, taken
 from .brakes import BRAKES, CANARY
@@ -104,6 +107,16 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
             self.initial[field] = value
         if self.defined:
             self.initial["attributes"] = rest
+
+    def clean_phone_number(self) -> str:
+        """Whose number it is may be in the archive, where no list shows them."""
+        number = str(self.cleaned_data["phone_number"])
+        archived = Contact.objects.archived().filter(phone_number=number).exclude(pk=self.instance.pk).first()
+        if archived is not None:
+            said = _t('This number belongs to <a href="{}">a contact in the archive</a>, who can be brought back.')
+            page = reverse("admin:campaigns_contact_change", args=[archived.pk])
+            raise ValidationError(format_html(said, page))
+        return number
 
     def clean_consent_kind(self) -> str:
         return str(self.cleaned_data["consent_kind"] or self.instance.consent_kind)
@@ -292,14 +305,38 @@ class ReasonForm(forms.Form):
 
 
 class ResendForm(forms.Form):
-    """Who gets a campaign's text again. `counts` are the states to choose from, each with its number of people."""
+    """
+    Who gets a campaign's text again. `counts` are the states to choose from, each with its number of people.
+
+    `largest` is the size of all of them together: what so much may need is asked for.
+    """
 
     statuses = forms.MultipleChoiceField(
         label=_("Send again to the people whose message is"), widget=forms.CheckboxSelectMultiple
     )
 
-    def __init__(self, *args: Any, counts: Mapping[MessageStatus, int], **kwargs: Any) -> None:
+    typed = forms.CharField(
+        label=_("Number of people"),
+        required=False,
+        max_length=20,
+        help_text=_("To send so much, type how many people you have chosen."),
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    question = forms.CharField(
+        label=_("A word to whoever approves"),
+        required=False,
+        help_text=_("So much needs the approval of a second person."),
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def __init__(
+        self, *args: Any, counts: Mapping[MessageStatus, int], largest: approval.Size | None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        if largest is None or not approval.must_be_typed(largest):
+            del self.fields["typed"]
+        if largest is None or not approval.must_be_approved(largest):
+            del self.fields["question"]
         field = cast(forms.MultipleChoiceField, self.fields["statuses"])
         field.choices = [
             (status.value, _t("%(status)s: %(count)s") % {"status": status.label, "count": number_format(count)})

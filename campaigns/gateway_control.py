@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from sms_backends import Scope, SmsError, TemporaryError, ThrottledError, gateways
 
@@ -94,8 +94,8 @@ def set_rate(alias: str, *, per_second: int | None, unit: str, actor: User | Non
         before, _is_new = GatewayState.objects.get_or_create(alias=alias)
         GatewayState.objects.filter(alias=alias).update(max_per_second=per_second, rate_unit=unit)
         changes = {
-            _("at most per second"): (before.max_per_second, per_second),
-            _("counted in"): (before.rate_unit, str(unit)),
+            gettext_lazy("at most per second"): (before.max_per_second, per_second),
+            gettext_lazy("counted in"): (before.rate_unit, str(unit)),
         }
         audit.record("gateway_rate", actor=actor, subject=alias, changes=changes)
 
@@ -107,7 +107,8 @@ def set_daily_limit(alias: str, limit: Decimal | None, *, actor: User | None) ->
         GatewayState.objects.filter(alias=alias).update(daily_spend_limit=limit, spent_until=None)
         amounts = (before.daily_spend_limit, limit)
         pair = tuple(None if amount is None else str(amount) for amount in amounts)
-        audit.record("gateway_limit", actor=actor, subject=alias, changes={_("at most each day"): (pair[0], pair[1])})
+        changes = {gettext_lazy("at most each day"): (pair[0], pair[1])}
+        audit.record("gateway_limit", actor=actor, subject=alias, changes=changes)
         wake("sweep")
 
 

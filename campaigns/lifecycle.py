@@ -395,6 +395,6 @@ def set_spend_limit(campaign: Campaign, limit: Decimal | None, *, actor: User | 
             raise LifecycleError(" ".join(problems))
         locked.save()
         pair = tuple(None if amount is None else str(amount) for amount in (before, limit))
-        changes = {_("spend limit"): (pair[0], pair[1])}
+        changes = {gettext_lazy("spend limit"): (pair[0], pair[1])}
         audit.record("spend_limit", actor=actor, campaign=locked, subject=locked.name, changes=changes)
     campaign.refresh_from_db()

@@ -74,6 +74,8 @@ def merge(kept: Contact, other: Contact, *, actor: User | None) -> Contact:
         if len(locked) < 2:
             raise MergeRefused(_("One of the two is not there any more."))
         kept, other = locked[kept.pk], locked[other.pk]
+        if kept.archived_at or other.archived_at:
+            raise MergeRefused(_("One of the two is in the archive. Bring it back first."))
         _refuse_while_preparing()
         merged = plan(kept, other)
         for name, value in merged.fields.items():
@@ -105,7 +107,8 @@ def likely_duplicates(contact: Contact, limit: int = 3) -> list[Contact]:
         same.append(Q(first_name__iexact=contact.first_name, last_name__iexact=contact.last_name))
     found: dict[int, Contact] = {}
     for condition in same:
-        found.update({it.pk: it for it in Contact.objects.filter(condition).exclude(pk=contact.pk).order_by()[:limit]})
+        others = Contact.objects.in_use().filter(condition).exclude(pk=contact.pk).order_by()
+        found.update({it.pk: it for it in others[:limit]})
     return list(found.values())[:limit]
 
 

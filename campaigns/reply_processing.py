@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from sms_backends.phone_numbers import canonical
 
-from . import keywords
+from . import archiving, keywords
 from .auto_replies import answer, is_phone, language_for, may_answer, text_for
 from .consent import suppress_held
 from .conversations import take_in
@@ -169,4 +169,5 @@ def _join(inbound: InboundMessage, groups: Sequence[ContactGroup]) -> None:
     if inbound.contact is None:
         number = canonical(inbound.phone_number)
         inbound.contact, _is_new = Contact.objects.get_or_create(phone_number=number)
+    archiving.restore(inbound.contact, actor=None)  # they asked for it themselves
     inbound.contact.groups.add(*groups)

@@ -13,22 +13,20 @@ from collections.abc import Collection, Iterable
 from decimal import ROUND_FLOOR, Decimal
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from sms_backends.guard import refusals
 
-from . import audit
+from . import approval, audit
 from .audience import opted_out_numbers, suppression_reason
 from .brakes import BRAKES
 from .consent import Rule, held_numbers, rule_for, without_consent
-from .lifecycle import LaunchRefused, LifecycleError
+from .lifecycle import LaunchRefused, LifecycleError, NotYetAllowed
 from .models import (
     ENDED,
     Campaign,
     CampaignStatus,
-    EventKind,
     MessageStatus,
     Purpose,
     SentMessage,
@@ -37,17 +35,11 @@ from .models import (
 )
 from .preflight import gateway_problems
 from .prices import CENT, limit_problems, price_table
+from .resendable import GENERATIONS, resendable
 from .sending.bulk_update import bulk_update
-from .sending.doubt import settle_time
 from .spent import spent_by_campaign
 from .wakeups import wake
 
-#: What an operator can have sent again, in the order of the form.
-RESENDABLE = (MessageStatus.FAILED, MessageStatus.UNDELIVERED, MessageStatus.UNKNOWN)
-#: They have it, or will have it as far as anybody knows (a receipt that never came is no reason to send again).
-REACHED = frozenset({MessageStatus.SENT, MessageStatus.DELIVERED})
-#: How often the same text can be sent again in children of children; each is a look back at every hand-over.
-GENERATIONS = 3
 #: Not the groups: who gets it stands in the parent's rows. Not the end: it has passed, or will too soon. Not the first
 #: portion: the text has been tried. The brakes hold for whatever is sent.
 _COPIED_TO_CHILD = (
@@ -79,47 +71,19 @@ _COPIED_TO_ROW = (
 )
 
 
-def reached_before() -> Q:
-    """For rows of a child: one of the messages it was written in place of has reached its person after all."""
-    found = Q()
-    for generation in range(1, GENERATIONS + 1):
-        above = "__".join(["superseded_by"] * generation)
-        found |= Q(Exists(SentMessage.objects.filter(status__in=REACHED, **{above: OuterRef("pk")})))
-    return found
-
-
-def resendable(campaign: Campaign, statuses: Collection[str] = RESENDABLE) -> QuerySet[SentMessage]:
-    """
-    The messages of a campaign that may be sent again in a child.
-
-    Left out are the unknown that are still being looked up, may still settle or were left as they are by an operator,
-    and people who are not among the contacts any more.
-    """
-    wanted = set(statuses) & set(RESENDABLE)
-    settled_before = timezone.now() - settle_time(campaign.launch["gateway"])
-    undecided = Q(next_lookup_at=None, status_at__lte=settled_before) & ~Q(events__kind=EventKind.LEFT)
-    return (
-        SentMessage.objects.filter(campaign=campaign, status__in=wanted, superseded_by=None, contact__isnull=False)
-        .filter(~Q(status=MessageStatus.UNKNOWN) | undecided)
-        .exclude(reached_before())
-    )
-
-
-def resendable_counts(campaign: Campaign) -> dict[MessageStatus, int]:
-    """How many people each choice would write to, opted-out ones included, without those where nobody would."""
-    counted = dict(resendable(campaign).order_by().values_list("status").annotate(n=Count("pk", distinct=True)))
-    return {status: counted[status] for status in RESENDABLE if status in counted}
-
-
-def make_child(campaign: Campaign, statuses: Collection[str], *, actor: User | None) -> Campaign:
+def make_child(
+    campaign: Campaign, statuses: Collection[str], *, actor: User | None, typed: str | None = None
+) -> Campaign:
     """
     Send an ended campaign's text again, at once, to its people in these states (of `RESENDABLE`).
 
-    Returns the child, whose rows `sending.freeze` writes. Raises LifecycleError when there is nobody, and LaunchRefused
-    when the gateway cannot be used.
+    Returns the child, whose rows `sending.freeze` writes. `typed` is the number of people as somebody typed it. Raises
+    LifecycleError when there is nobody, LaunchRefused when the gateway cannot be used, and NotYetAllowed for want of
+    the number or of an approval.
     """
     if problems := gateway_problems(campaign) + limit_problems(campaign):
         raise LaunchRefused(problems)
+    size = approval.measured_again(campaign, statuses)
     with transaction.atomic():
         locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
         if locked.status not in ENDED:
@@ -130,6 +94,8 @@ def make_child(campaign: Campaign, statuses: Collection[str], *, actor: User | N
             raise LifecycleError(_("It has been sent again too often. Write a new campaign instead."))
         if not resendable(locked, statuses).exists():
             raise LifecycleError(_("There is nobody to send it to again."))
+        if obstacle := approval.obstacle_again(locked, size, statuses, typed):
+            raise NotYetAllowed(obstacle)
         child = _create_child(locked, statuses, actor)
         details = {"child": child.pk, "to": sorted(map(str, statuses))}
         audit.record("resend", actor=actor, campaign=locked, subject=locked.name, details=details)

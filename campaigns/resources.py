@@ -327,7 +327,7 @@ class ContactResource(ModelResource):  # type: ignore[misc]
             clean = self.clean_row(str(row.get("phone_number") or ""), fields, {})
         except ValueError as error:
             raise ValidationError({"phone_number": str(error)}) from error
-        instance.phone_number = clean.phone_number
+        instance.phone_number, instance.archived_at = clean.phone_number, None
         for name, value in self.changes(vars(instance), clean.values).items():
             setattr(instance, name, value)
 

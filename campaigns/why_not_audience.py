@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 
-from .audience import audience
 from .models import Campaign, Contact, ContactGroup
 from .preflight import group_ids
-from .smart_groups import ConditionsError, SmartConditions, in_words, smart_conditions
+from .smart_groups import ConditionsError, SmartConditions, in_words, membership, smart_conditions
 from .spoken_times import spoken
 
 
@@ -32,6 +31,8 @@ def missing_from(campaign: Campaign, contact: Contact) -> list[str]:
     sentences.append(_is_in_words(contact, inside))
     if left_out:
         sentences.append(_("It leaves out: %(groups)s. The contact is in there.") % {"groups": _names(left_out)})
+    elif inside and (said := _archived(campaign, contact)):
+        sentences.append(said)
     elif inside:
         sentences.append(_joined_since(campaign, contact))
     sentences += _conditions(asked, inside, smart)
@@ -48,8 +49,9 @@ def _names(groups: Sequence[ContactGroup]) -> str:
 
 def _is_in(contact: Contact, group: ContactGroup, smart: SmartConditions) -> bool:
     """By the conditions that the launch copied, if it is a smart group."""
+    only = {"gt": contact.pk - 1, "lte": contact.pk}
     try:
-        return audience([group.pk], after=contact.pk - 1, up_to=contact.pk, smart=smart).exists()
+        return Contact.objects.filter(membership([group.pk], smart, bounds=only), pk=contact.pk).exists()
     except ConditionsError:
         return False
 
@@ -70,6 +72,14 @@ def _is_in_words(contact: Contact, inside: Sequence[ContactGroup]) -> str:
     if not own:
         return _("The contact is in none of them, and in no other group.")
     return _("The contact is in none of them. It is in: %(groups)s.") % {"groups": own}
+
+
+def _archived(campaign: Campaign, contact: Contact) -> str:
+    """In the archive before the campaign asked for its people; empty for others."""
+    at = contact.archived_at
+    if at is None or (campaign.frozen_at is not None and at > campaign.frozen_at):
+        return ""
+    return _("The contact is in the archive since %(at)s: no campaign asks for anybody there.") % {"at": spoken(at)}
 
 
 def _joined_since(campaign: Campaign, contact: Contact) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -20,12 +20,15 @@ from campaigns.archiving import ArchiveRefused
 
 from .base import BaseAdmin, acting_user
 
+#: The parameter of a list that says whether it shows what is in use.
+ARCHIVED = "archived"
+
 
 class ArchivedFilter(admin.SimpleListFilter):
     """What is in use, unless the archive is asked for."""
 
     title = _("archive")
-    parameter_name = "archived"
+    parameter_name = ARCHIVED
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("no", _("in use")), ("yes", _("archived")), ("all", _("all"))]
@@ -42,18 +45,30 @@ class ArchivedFilter(admin.SimpleListFilter):
         return queryset.filter(archived_at__isnull=self.value() != "yes")
 
 
+class EitherFilter(ArchivedFilter):
+    """The same for lists that offer different actions for what is in use and for the archive."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return super().lookups(request, model_admin)[:2]
+
+
 class ArchivingMixin(BaseAdmin):
     """For rows with `archived_at`. Whoever may delete may archive."""
+
+    archived_filter: ClassVar[type[ArchivedFilter]] = ArchivedFilter
+    #: Whether the list offers it row by row; not for millions.
+    archives_in_list: ClassVar[bool] = True
+    archived_words: ClassVar[Any] = _("“%(name)s” is archived. What it sent stays in the log; it can be brought back.")
 
     def has_archive_permission(self, request: HttpRequest) -> bool:
         return BaseAdmin.has_delete_permission(self, request)
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        return (*super().get_list_filter(request), ArchivedFilter)
+        return (*super().get_list_filter(request), self.archived_filter)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions: dict[str, Any] = super().get_actions(request)
-        if self.has_archive_permission(request) and not request.GET.get("_popup"):
+        if self.archives_in_list and self.has_archive_permission(request) and not request.GET.get("_popup"):
             actions["archive"] = (_action(archiving.archive), "archive", _t("Archive"))
             actions["restore"] = (_action(archiving.restore), "restore", _t("Bring back from the archive"))
         return actions
@@ -92,8 +107,7 @@ class ArchivingMixin(BaseAdmin):
         if not done:
             self.message_user(request, _t("“%(name)s”: nothing was to be done.") % {"name": thing}, messages.WARNING)
         elif act is archiving.archive:
-            sentence = _t("“%(name)s” is archived. What it sent stays in the log; it can be brought back.")
-            self.message_user(request, sentence % {"name": thing}, messages.SUCCESS)
+            self.message_user(request, self.archived_words % {"name": thing}, messages.SUCCESS)
         else:
             self.message_user(request, _t("“%(name)s” is back.") % {"name": thing}, messages.SUCCESS)
 

@@ -66,7 +66,7 @@ class AttributeAdmin(BaseAdmin):
         action = bulk.start(
             "apply_definition",
             "contact",
-            {"filters": {}, "up_to": newest},
+            {"filters": {"archived": ["all"]}, "up_to": newest},
             total=Contact.objects.count(),
             parameters={"attribute": attribute.pk, "name": attribute.name},
             actor=acting_user(request),

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import masking
+from campaigns.audit import field_words
 from campaigns.models import AuditEvent, Campaign, User
 from campaigns.permissions import ACTS
 from campaigns.reports import reason_label
@@ -101,6 +102,8 @@ def details_of(event: AuditEvent) -> list[tuple[str, str]]:
         if name == "changes" or value in ("", None, [], {}):
             continue
         label = str(DETAIL_WORDS.get(name, name.replace("_", " ")))
+        if name == "fields" and isinstance(value, list):
+            value = [field_words(str(field)) for field in value]
         told = {"reason": reason_label, "source": source_words}.get(name)
         shown = told(value) if told and isinstance(value, str) else in_words(value)
         pairs.append((label, masking.text(shown) if name == "note" else masking.in_text(shown)))
@@ -113,7 +116,9 @@ def changes_in(event: AuditEvent) -> list[Change]:
     pairs = details.get("changes") or {}
     hides = not masking.may_see_texts()
     return [
-        Change(name, *(masking.hidden_text() if hides and _is_long(one) else in_words(one) for one in pair))
+        Change(
+            field_words(name), *(masking.hidden_text() if hides and _is_long(one) else in_words(one) for one in pair)
+        )
         for name, pair in pairs.items()
     ]
 

@@ -21,6 +21,7 @@ from campaigns import bulk
 from campaigns.bulk.lists import SelectionError, register_list
 from campaigns.models import BulkAction, BulkStatus, User
 
+from .archiving import ARCHIVED
 from .base import BaseAdmin, Selection, acting_user, confirm_selection
 from .keyset import AFTER, BEFORE
 
@@ -123,7 +124,10 @@ def stored_selection(request: HttpRequest, selection: Selection) -> dict[str, An
         filters = {name: request.GET.getlist(name) for name in request.GET if name not in _NO_FILTERS}
         return {"filters": filters, "up_to": selection.up_to}
     ids = sorted({int(pk) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME) if pk.isdecimal()})
-    return {"ids": ids, "up_to": selection.up_to}
+    ticked: dict[str, Any] = {"ids": ids, "up_to": selection.up_to}
+    if ARCHIVED in request.GET:  # what is in the archive is only found by whoever looks there
+        ticked["filters"] = {ARCHIVED: request.GET.getlist(ARCHIVED)}
+    return ticked
 
 
 def after_start(model_admin: Any, request: HttpRequest, action: BulkAction) -> HttpResponse | None:

@@ -24,6 +24,7 @@ from .base import BaseAdmin, acting_user
 from .campaign_sending import counting_context, figures_context
 from .campaign_urls import action_url
 from .display import count
+from .resend import again_page
 
 LISTED = 50
 #: How long a page looks for people before it offers to look further.
@@ -62,6 +63,8 @@ class CampaignApproval(BaseAdmin):
         return HttpResponseRedirect(campaign.get_absolute_url())
 
     def _approval_page(self, request: HttpRequest, campaign: Campaign, asked: Approval) -> HttpResponse:
+        if asked.again:
+            return again_page(self, request, asked)
         try:
             forecast = running.holding(campaign, actor=acting_user(request))
         except (TemplateError, ConditionsError) as error:

@@ -28,7 +28,7 @@ from campaigns.models import EDITABLE, Approval, ApprovalStatus, Campaign, Campa
 from campaigns.preflight import no_consent_warning, people_in_groups, without_consent_count
 from campaigns.prices import price_table
 from campaigns.reports import many_campaign_figures
-from campaigns.resending import RESENDABLE, resendable
+from campaigns.resendable import RESENDABLE, resendable
 from campaigns.sending.doubt import being_settled
 from campaigns.smart_groups import in_words
 
@@ -69,9 +69,14 @@ def smart_groups_of(campaign: Campaign) -> list[tuple[str, str]]:
     return [(group.name, in_words(group.conditions)) for group in chosen.distinct()]
 
 
+def _may_wait_for_approval(campaign: Campaign) -> bool:
+    """Before it is sent, or, once it has ended, before it is sent again."""
+    return approval.can_be_started(campaign) or (campaign.has_ended and approval.is_ever_asked_for())
+
+
 def _declined(campaign: Campaign, asked: Approval | None) -> Approval | None:
     """The latest answer, if it was no and nothing was asked since."""
-    if asked is not None or not approval.can_be_started(campaign):
+    if asked is not None or not _may_wait_for_approval(campaign):
         return None
     latest = campaign.approvals.select_related("decided_by").first()
     return latest if latest is not None and latest.status == ApprovalStatus.DECLINED else None
@@ -282,7 +287,7 @@ class CampaignAdmin(ArchivingMixin, CampaignWriting):
 
     def _page_context(self, request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         allowed = lifecycle.allowed_actions(campaign)
-        asked = approval.open_approval(campaign) if approval.can_be_started(campaign) else None
+        asked = approval.open_approval(campaign) if _may_wait_for_approval(campaign) else None
         if asked is not None and asked.status == ApprovalStatus.WAITING:
             allowed.add("approval")
         if campaign.is_editable:

@@ -15,7 +15,7 @@ LONGEST = 2000
 SECRET = frozenset({"password", "password1", "password2", "usable_password", "version", "nonce"})
 
 
-def changes_of(form: Any, *, only: Iterable[str] | None = None) -> dict[str, tuple[Any, Any]]:
+def changes_of(form: Any, *, only: Iterable[str] | None = None) -> dict[Any, tuple[Any, Any]]:
     """By label, what each changed field of a valid form was and is."""
     wanted = set(form.changed_data) - SECRET
     if only is not None:
@@ -25,7 +25,7 @@ def changes_of(form: Any, *, only: Iterable[str] | None = None) -> dict[str, tup
         if name in wanted and name in form.fields:
             pair = plain(_before(form, name)), plain(form.cleaned_data.get(name))
             if pair[0] != pair[1]:
-                changes[str(form.fields[name].label or name)] = pair
+                changes[form.fields[name].label or name] = pair
     return changes
 
 

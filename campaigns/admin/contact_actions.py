@@ -160,6 +160,8 @@ EXPORT = Asked(
     form_class=ExportForm,
     parameters=lambda form: {"format": form.cleaned_data["format"]},
 )
+#: Of what can be done with many, what is offered for the archive.
+FOR_ARCHIVED = frozenset({"restore_contacts", "export", "opt_out", "erase"})
 CONTACT_ACTIONS = {
     "add_to_group": Asked(
         title=_("Add to a group"),
@@ -203,13 +205,22 @@ CONTACT_ACTIONS = {
         parameters=_consent,
     ),
     "delete_contacts": Asked(
-        title=_("Delete contacts"),
+        title=_("Delete or archive contacts"),
         explanation=_(
-            "%(people)s will be removed from the contacts and from all groups. "
-            "The delivery log and the opt-outs keep their numbers."
+            "Chosen: %(people)s. Whoever was written to, or wrote to you, is archived: out of all lists, searches and "
+            "audiences; the log and the inbox still lead to their page, and they can be brought back. The others are "
+            "deleted. What waits to be sent to somebody already is sent, unless you opt them out."
         ),
-        button=ngettext_lazy("Delete %(count)s contact", "Delete %(count)s contacts", "number"),
+        button=ngettext_lazy("Delete or archive %(count)s contact", "Delete or archive %(count)s contacts", "number"),
         is_destructive=True,
+    ),
+    "restore_contacts": Asked(
+        title=_("Bring back from the archive"),
+        explanation=_(
+            "Chosen: %(people)s. They are in lists and searches again, and in the groups that they were in: campaigns "
+            "to these groups are sent to them. Who opted out stays so."
+        ),
+        button=ngettext_lazy("Bring %(count)s contact back", "Bring %(count)s contacts back", "number"),
     ),
     "erase": Asked(
         title=_("Erase people"),

@@ -14,6 +14,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _t
 
 from campaigns import masking
+from campaigns.audit import field_words
 from campaigns.composing import as_text
 from campaigns.contact_history import Entry, Key, entry_words, history, opt_outs_of
 from campaigns.merging import MergeRefused, likely_duplicates, merge, plan
@@ -131,7 +132,7 @@ def _act(event: Any) -> Words:
     who = str(event.actor or _t("by itself"))
     fields = event.details.get("fields") if isinstance(event.details, dict) else None
     note = event.details.get("note") if isinstance(event.details, dict) else None
-    details = ", ".join(map(str, fields)) if isinstance(fields, list) else masking.text(note)
+    details = ", ".join(field_words(str(name)) for name in fields) if isinstance(fields, list) else masking.text(note)
     return f"{who} {action_words(event.action)}", details, "quiet", ""
 
 
@@ -233,7 +234,7 @@ def merge_page(model_admin: BaseAdmin, request: HttpRequest, contact: Contact) -
 
 def _choose(model_admin: BaseAdmin, request: HttpRequest, contact: Contact) -> HttpResponse:
     term = request.GET.get("q", "").strip()
-    found = Contact.objects.filter(found_by(term)).exclude(pk=contact.pk).order_by("-pk") if term else None
+    found = Contact.objects.in_use().filter(found_by(term)).exclude(pk=contact.pk).order_by("-pk") if term else None
     context = model_admin.admin_context(
         request,
         title=_t("Merge with another contact"),

@@ -11,11 +11,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import audit, bulk, masking
+from campaigns.archiving import was_written_to, written_to
 from campaigns.attribute_inputs import attribute_field
 from campaigns.attributes import known_attributes
 from campaigns.composing import as_text
@@ -23,24 +25,31 @@ from campaigns.forms import ContactForm
 from campaigns.merging import note_number_change
 from campaigns.models import Campaign, Contact
 
-from .base import BaseAdmin, Selection, acting_user
+from .archiving import ARCHIVED, ArchivingMixin, EitherFilter
+from .base import Selection, acting_user
 from .bulk import IN_REQUEST_SECONDS, BulkActionsMixin, offer_list, stored_selection
 from .changes import changes_of
-from .contact_actions import CONTACT_ACTIONS
+from .contact_actions import CONTACT_ACTIONS, FOR_ARCHIVED
 from .contact_consent import CONSENT_FIELDS, ContactConsentMixin
 from .contact_filters import GroupFilter, SmartGroupFilter, found_by
 from .contact_pages import e164, history_page, may_merge, merge_page
-from .display import people
+from .display import object_link, people
 from .keyset import ActionsKeysetChangeList
 
 
 @admin.register(Contact)
-class ContactAdmin(ContactConsentMixin, BulkActionsMixin, BaseAdmin):
+class ContactAdmin(ContactConsentMixin, BulkActionsMixin, ArchivingMixin):
     """The people who can be written to."""
 
     form = ContactForm
     asked = CONTACT_ACTIONS
     masked = {"phone_number": masking.number, "consent_evidence": masking.text}
+    archived_filter = EitherFilter
+    archives_in_list = False
+    archived_words = _(
+        "%(name)s is archived: no campaign is sent there any more. What was sent stays in the log, and the contact can "
+        "be brought back."
+    )
     list_display = ("phone_number", "name", "group_names", "other_fields", "consent", "region")
     list_filter = (GroupFilter, SmartGroupFilter, "consent")
     search_fields = ("first_name",)  # makes the search box appear; get_search_results() knows better
@@ -83,13 +92,21 @@ class ContactAdmin(ContactConsentMixin, BulkActionsMixin, BaseAdmin):
     def has_send_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perms(["campaigns.add_campaign", "campaigns.add_contactgroup"])
 
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """What is in the archive can be brought back, looked at and erased."""
+        actions = super().get_actions(request)
+        if request.GET.get(ARCHIVED) == "yes":
+            return {name: action for name, action in actions.items() if name in FOR_ARCHIVED}
+        actions.pop("restore_contacts", None)
+        return actions
+
     def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
         return list_display[:2]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """One contact is changed in a form that shows its number."""
         may = super().has_change_permission(request, obj)
-        return may and (obj is None or request.user.has_perm(masking.FULL_NUMBERS))
+        return may and (obj is None or (obj.archived_at is None and request.user.has_perm(masking.FULL_NUMBERS)))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
@@ -174,7 +191,7 @@ class ContactAdmin(ContactConsentMixin, BulkActionsMixin, BaseAdmin):
             if change and "phone_number" in form.changed_data:
                 note_number_change(obj, str(form.initial["phone_number"].as_e164), actor=actor)
             if form.changed_data or not change:
-                labels = [str(form.fields[name].label or name) for name in form.changed_data]
+                labels = [audit.untranslated(form.fields[name].label or name) for name in form.changed_data]
                 action = "change_contact" if change else "create_contact"
                 # Not the number: that is an entry of its own, in which erasing finds it.
                 changes = changes_of(form, only=set(form.changed_data) - {"phone_number"})
@@ -188,11 +205,20 @@ class ContactAdmin(ContactConsentMixin, BulkActionsMixin, BaseAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """In one line: stock would print one for each group and message."""
+        """
+        In one line: stock would print one for each group and message. Who was written to stays.
+
+        Locked where it is decided, so that nobody is written to between the question and the answer.
+        """
         contacts = list(objs)
-        sentence = _t("%(contact)s: the delivery log and the opt-outs keep the number")
-        lines = [sentence % {"contact": contact} for contact in contacts]
-        return lines, {str(self.opts.verbose_name_plural): len(contacts)}, set(), []
+        ids = [contact.pk for contact in contacts]
+        if request.method == "POST":
+            list(Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
+        kept = set(Contact.objects.filter(written_to(), pk__in=ids).values_list("pk", flat=True))
+        sentence, refusal = _t("%(contact)s: the opt-outs keep the number"), _t("{} was written to: archive it instead")
+        lines = [sentence % {"contact": contact} for contact in contacts if contact.pk not in kept]
+        protected = [format_html(refusal, object_link(contact)) for contact in contacts if contact.pk in kept]
+        return lines, {str(self.opts.verbose_name_plural): len(lines)}, set(), protected
 
     # --- the page of a contact -----------------------------------------------------------------------------
 
@@ -202,8 +228,18 @@ class ContactAdmin(ContactConsentMixin, BulkActionsMixin, BaseAdmin):
         contact = self.get_object(request, object_id)
         page: dict[str, Any] = {}
         if isinstance(contact, Contact):
-            page = history_page(request, contact) | {"may_merge": may_merge(request)}
+            page = history_page(request, contact) | self._archive_page(request, contact)
         return super().change_view(request, object_id, form_url, {**page, **(extra_context or {})})
+
+    def _archive_page(self, request: HttpRequest, contact: Contact) -> dict[str, Any]:
+        """Who was written to is archived, who never was is deleted, and who is archived is only brought back."""
+        is_archived = contact.archived_at is not None
+        is_kept = is_archived or was_written_to(contact)
+        return {
+            "may_merge": may_merge(request) and not is_archived,
+            "may_archive": is_kept and self.has_archive_permission(request),
+            "show_delete": not is_kept,
+        }
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.merge_view)

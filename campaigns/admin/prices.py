@@ -96,7 +96,7 @@ class PriceListAdmin(BaseAdmin):
                 wake("sweep")  # messages may wait for nothing but a price
 
 
-def _what_changed(form: Any, formset: Any) -> dict[str, tuple[Any, Any]]:
+def _what_changed(form: Any, formset: Any) -> dict[Any, tuple[Any, Any]]:
     """By beginning of the number, the price before and after."""
     changes = changes_of(form)
     for one in formset.forms:
@@ -110,5 +110,5 @@ def _what_changed(form: Any, formset: Any) -> dict[str, tuple[Any, Any]]:
     return changes
 
 
-def _label(price: GatewayPrice) -> str:
-    return f"+{price.prefix}" if price.prefix else _t("all others")
+def _label(price: GatewayPrice) -> Any:
+    return f"+{price.prefix}" if price.prefix else _("all others")

@@ -94,7 +94,7 @@ class Search:
 
     def _contact_rows(self) -> list[Contact]:
         """By number in the order of the index, so that no beginning is too common; then who had such a number once."""
-        contacts = Contact.objects.only("phone_number", "first_name", "last_name", "email")
+        contacts = Contact.objects.in_use().only("phone_number", "first_name", "last_name", "email")
         beginning = number_query(self.term)
         if beginning is None:
             return list(contacts.filter(found_by(self.term)).order_by("-pk")[: SHOWN + 1])

@@ -121,12 +121,12 @@ class SmartGroupAdmin(ArchivingMixin, GroupTrailMixin, BaseAdmin):
         )
         return JsonResponse({"problems": [], "html": html})
 
-    def changes(self, form: Any, obj: SmartGroup, change: bool) -> dict[str, tuple[Any, Any]]:
+    def changes(self, form: Any, obj: SmartGroup, change: bool) -> dict[Any, tuple[Any, Any]]:
         """Conditions in words."""
         found = changes_of(form, only=("name", "description"))
         if "conditions" in form.changed_data:
             before = in_words(form.initial["conditions"]) if change else ""
-            found[str(form.fields["conditions"].label)] = (before, in_words(obj.conditions))
+            found[form.fields["conditions"].label] = (before, in_words(obj.conditions))
         return found
 
     def get_deleted_objects(

@@ -121,7 +121,7 @@ class MessageTemplateAdmin(BaseAdmin):
             with transaction.atomic():
                 template.is_archived = True
                 template.save(update_fields=["is_archived", "updated_at"])
-                changes = {_t("archived"): (False, True)}
+                changes = {_("archived"): (False, True)}
                 audit.record("template_changed", actor=acting_user(request), subject=template.name, changes=changes)
         self.message_user(request, _t("Archived: campaigns are not offered them any more."), messages.SUCCESS)
 

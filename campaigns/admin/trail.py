@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _t
 from django.utils.translation import ngettext
 
+from campaigns.audit import field_words
 from campaigns.models import AuditEvent, Campaign, MessageStatus
 from campaigns.prices import money, price_table
 from campaigns.spoken_times import spoken
@@ -64,7 +65,7 @@ def _fields(details: dict[str, Any], campaign: Campaign) -> str:
     """Which fields, by the names that the form gives them."""
     changed = details.get("changes") or details.get("fields") or []
     names = {field.name: str(getattr(field, "verbose_name", field.name)) for field in campaign._meta.get_fields()}
-    return ", ".join(names.get(str(name), str(name)) for name in changed)
+    return ", ".join(names.get(str(name)) or field_words(str(name)) for name in changed)
 
 
 def _schedule(details: dict[str, Any], _campaign: Campaign) -> str:

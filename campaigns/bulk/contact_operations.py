@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.archiving import archive_or_delete, restore_contacts
 from campaigns.attributes import respelt
 from campaigns.audience import opted_out_numbers
 from campaigns.composing import normalise_name
@@ -223,15 +224,32 @@ class RecordConsent(Operation):
 
 
 class DeleteContacts(Operation):
-    """They go from the contacts and from all groups; the delivery log and the opt-outs keep their numbers."""
+    """Who was written to, or wrote to us, is archived; the others go. `progress["archived"]`: how many of them stay."""
 
     key = "delete_contacts"
-    label = _("Delete")
+    label = _("Delete or archive")
     permissions = {"contact": "campaigns.delete_contact"}
 
     def apply(self, action: BulkAction, ids: list[int]) -> int:
-        _all, by_model = Contact.objects.filter(pk__in=ids).delete()
-        return by_model.get(Contact._meta.label, 0)
+        archived, deleted = archive_or_delete(ids, actor=action.created_by)
+        action.progress["archived"] = action.progress.get("archived", 0) + archived
+        return archived + deleted
+
+    def in_words(self, action: BulkAction) -> str:
+        if not (archived := action.progress.get("archived")):
+            return str(self.label)
+        return _t("Delete or archive (archived, since they were written to: %(count)d)") % {"count": archived}
+
+
+class RestoreContacts(Operation):
+    """They are in lists and audiences again, and in the groups that they were in."""
+
+    key = "restore_contacts"
+    label = _("Bring back from the archive")
+    permissions = {"contact": "campaigns.delete_contact"}
+
+    def apply(self, action: BulkAction, ids: list[int]) -> int:
+        return restore_contacts(ids, actor=action.created_by)
 
 
 class EraseContacts(Operation):
@@ -254,4 +272,5 @@ register(ApplyDefinition())
 register(OptOutContacts())
 register(RecordConsent())
 register(DeleteContacts())
+register(RestoreContacts())
 register(EraseContacts())

@@ -45,7 +45,7 @@ def chosen(action: BulkAction) -> QuerySet[Any]:
     if rows is None:
         raise SelectionError(_("The list “%(name)s” is not known.") % {"name": action.list_name})
     ids = action.selection.get("ids")
-    found = rows({} if ids is not None else action.selection.get("filters") or {}, action.created_by)
+    found = rows(action.selection.get("filters") or {}, action.created_by)
     if ids is not None:
         found = found.filter(pk__in=ids)
     return found.filter(pk__lte=action.selection["up_to"]).order_by("pk")

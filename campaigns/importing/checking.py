@@ -242,6 +242,8 @@ class _Check:
             yield _("Has opted out: becomes a contact all the same, but is kept out of every sending.")
         elif self.rules.consent and current and current["consent"] == Consent.WITHDRAWN:
             yield _("Has withdrawn the consent, which stays so.")
+        if current and current["archived_at"] is not None and outcome.kind != RowKind.LEFT_OUT:
+            yield _("Is in the archive: the import brings the contact back.")
 
     def _numbers_so_far(self) -> Iterable[str]:
         """The numbers of the rows that earlier runs have stored."""

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
+from campaigns.archiving import note_contacts
 from campaigns.memberships import add_members
 from campaigns.models import Contact, ContactImport, ContactImportRow, ImportStatus, RowKind
 from campaigns.sending.bulk_update import update_rows
@@ -142,6 +143,8 @@ def _write_known(
         for row in rows
     }
     _update_contacts(contacts, rows, outcomes, now)
+    back = [row.phone_number for row in rows if "archived_at" in (outcomes[row.pk].written or {})]
+    note_contacts(back, archived=False, actor=None, **{"import": contact_import.pk})
     _note_differences(contact_import, rows, outcomes)
     _join_known([row for row in rows if row.phone_number not in vanished], contacts, group_ids)
 
@@ -187,7 +190,7 @@ def as_stored(name: str, value: Any) -> Any:
     """A value of `written` as `update_rows()` takes it."""
     if name == "attributes":
         return json.dumps(value)
-    if name == "consented_at" and value is not None:
+    if name in ("consented_at", "archived_at") and value is not None:
         return parse_datetime(value)
     return value
 

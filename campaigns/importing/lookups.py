@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection
-from django.db.models import CharField, ExpressionWrapper, F, Model
+from django.db.models import CharField, ExpressionWrapper, F, Model, QuerySet
 
 from campaigns.models import Contact, FormerNumber
 
@@ -24,7 +24,9 @@ def current_contacts(phone_numbers: Iterable[str], *, lock: bool = False) -> dic
     With `lock` nobody else changes them before the end of the transaction.
     """
     # As plain text: PhoneNumberField would parse each number on its way in and out.
-    contacts = Contact.objects.annotate(number=ExpressionWrapper(F("phone_number"), output_field=CharField()))
+    contacts: QuerySet[Any, Any] = Contact.objects.annotate(
+        number=ExpressionWrapper(F("phone_number"), output_field=CharField())
+    )
     if lock:
         contacts = contacts.select_for_update().order_by(
             "pk"

@@ -13,7 +13,7 @@ from campaigns.resources import ContactResource
 
 CONSENT_FIELDS = ("consent", "consent_kind", "consented_at", "consent_source", "consent_evidence")
 #: All of a contact that an import may write.
-WRITTEN_FIELDS = (*ContactResource.VALUE_FIELDS, *CONSENT_FIELDS)
+WRITTEN_FIELDS = (*ContactResource.VALUE_FIELDS, *CONSENT_FIELDS, "archived_at")
 
 
 class Outcome(NamedTuple):
@@ -47,6 +47,8 @@ class Rules:
         What `values` mean for a contact that has `current` (None: there is none).
 
         With `is_former` they stand beside a number that the contact had before: consent was given for that one.
+        Somebody in the archive is brought back, whatever else may be changed: else the file would name people whom the
+        campaign that it was uploaded for silently leaves out.
         """
         if opted_out and self.leaves_out_opted_out:
             return Outcome(RowKind.LEFT_OUT)
@@ -55,6 +57,8 @@ class Rules:
         changes = ContactResource.changes(current, values, self.update)
         if not is_former:
             changes.update(self._consent_changes(current, opted_out=opted_out))
+        if current["archived_at"] is not None:
+            changes["archived_at"] = None
         if not changes:
             return Outcome(RowKind.UNCHANGED)
         return Outcome(RowKind.CHANGED, {name: as_json(current[name]) for name in changes}, changes)

@@ -18,6 +18,7 @@ from django.utils import timezone, translation
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
+from campaigns.archiving import note_contacts
 from campaigns.audit import record
 from campaigns.composing import normalise_name
 from campaigns.consent import note_changes, rule_for, suppress_marketing
@@ -202,6 +203,7 @@ def _restore(contact_import: ContactImport, rows: list[ContactImportRow]) -> tup
     contacts = current_contacts((row.phone_number for row in rows), lock=True)
     by_fields: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
     no_consent: list[tuple[int | None, str]] = []
+    put_away: list[str] = []
     edited = 0
     for row in rows:
         contact = contacts.get(row.phone_number)
@@ -212,12 +214,15 @@ def _restore(contact_import: ContactImport, rows: list[ContactImportRow]) -> tup
         if former:
             if former.get("consent") == Consent.UNKNOWN:
                 no_consent.append((contact["pk"], row.phone_number))
+            if "archived_at" in former:
+                put_away.append(row.phone_number)
             values = (as_stored(name, value) for name, value in former.items())
             by_fields.setdefault(tuple(former), []).append((*values, contact["pk"]))
     now = timezone.now()
     for names, updates in by_fields.items():
         update_rows(Contact, names, updates, updated_at=now)
     _note_no_consent(contact_import, no_consent)
+    note_contacts(put_away, archived=True, actor=None, **{"import": contact_import.pk})
     suppress_marketing([pk for pk, _number in no_consent if pk], rule_for(CampaignKind.MARKETING))
     return sum(len(updates) for updates in by_fields.values()), edited
 

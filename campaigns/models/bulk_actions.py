@@ -22,9 +22,10 @@ class BulkAction(models.Model):
     """
     An operation on the rows that a list showed, worked off by id in sets.
 
-    `selection` says which rows: `ids` that were ticked, or `filters`, the parameters of the list, in both cases no
-    further than `up_to`, the newest id when the action was confirmed. `cursor` is the id of the last row worked off:
-    an interrupted action goes on behind it. `progress` is what an operation keeps between its sets.
+    `selection` says which rows: `ids` that were ticked, or all by `filters`, the parameters of the list, in both cases
+    no further than `up_to`, the newest id when the action was confirmed; with `ids` the only filter is the archive.
+    `cursor` is the id of the last row worked off: an interrupted action goes on behind it. `progress` is what an
+    operation keeps between its sets.
     """
 
     operation = models.CharField(_("what"), max_length=30)

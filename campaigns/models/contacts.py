@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -55,11 +55,28 @@ class ConsentKind(models.TextChoices):
     SERVICE = "service", _("service messages only")
 
 
+class ContactQuerySet(models.QuerySet["Contact"]):
+    """
+    Whoever chooses people asks for `in_use()`.
+
+    That is not the default: whoever has a number, and asks whose it is, has to find those in the archive as well.
+    """
+
+    def in_use(self) -> Self:
+        """Without those in the archive."""
+        return self.filter(archived_at__isnull=True)
+
+    def archived(self) -> Self:
+        """Those in the archive alone."""
+        return self.filter(archived_at__isnull=False)
+
+
 class Contact(models.Model):
     """
     A person with a phone number. The number in E.164 is who a contact is.
 
     `attributes` holds whatever else the contact file had, by the file's header, and feeds `{{ placeholders }}`.
+    Somebody in the archive stays in their groups, and is in no list and no audience (see `campaigns.archiving`).
     """
 
     phone_number = PhoneNumberField(_("phone number"), unique=True)
@@ -92,11 +109,20 @@ class Contact(models.Model):
     consent_evidence = models.TextField(_("proof of the consent"), blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
+    #: Kept, because something was sent to them or came from them, but in no list and no audience.
+    archived_at = models.DateTimeField(_("archived"), null=True, blank=True, editable=False)
+
+    objects = ContactQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
         ordering = ["-id"]
+        indexes = [
+            # The list, newest first, however many of the newest are in the archive.
+            models.Index(fields=["id"], name="contact_in_use", condition=models.Q(archived_at__isnull=True)),
+            models.Index(fields=["id"], name="contact_archived", condition=models.Q(archived_at__isnull=False)),
+        ]
         permissions = [
             ("import_contact", _("Can import contacts")),
             ("export_contact", _("Can export contacts")),

@@ -96,13 +96,15 @@ class Approval(models.Model):
     A request that a second person lets a campaign be sent, and their answer.
 
     It is about one state of the campaign (`fingerprint`), which starts at `starts_at` (None: at once), and about so
-    many people.
+    many people. With `again` it is about sending an ended campaign's text again, to its people in these states.
     """
 
     campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="approvals")
     status = models.CharField(_("status"), max_length=10, choices=ApprovalStatus, default=ApprovalStatus.WAITING)
     fingerprint = models.CharField(max_length=64)
     starts_at = models.DateTimeField(_("start at"), null=True)
+    #: States of messages, with commas between them; empty for the campaign itself.
+    again = models.CharField(max_length=100, blank=True, default="", db_default="", editable=False)
     #: Those in the groups, and those of them who would get it, when it was asked for.
     people = models.PositiveIntegerField()
     recipients = models.PositiveIntegerField()
@@ -127,7 +129,7 @@ class Approval(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["campaign"],
+                fields=["campaign", "again"],
                 condition=models.Q(status__in=[ApprovalStatus.WAITING, ApprovalStatus.APPROVED]),
                 name="approval_one_open",
             )

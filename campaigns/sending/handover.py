@@ -34,7 +34,7 @@ from campaigns.models import (
     SuppressionReason,
 )
 from campaigns.pseudonyms import Pseudonym
-from campaigns.resending import reached_before
+from campaigns.resendable import reached_before
 from campaigns.spent import today
 from campaigns.suppression import leave_unsent
 from sms_backends import BaseSmsBackend, Capabilities

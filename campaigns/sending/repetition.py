@@ -38,7 +38,7 @@ from campaigns.models import (
     Purpose,
     SentMessage,
 )
-from campaigns.resending import reached_before
+from campaigns.resendable import reached_before
 from campaigns.windows import closed_to, window_of
 from sms_backends import BaseSmsBackend
 from sms_backends.guard import refusals

@@ -29,7 +29,7 @@ class Counted:
 
 def count(stored: Any, *, limit: int = LIMIT) -> Counted:
     """Count the contacts that meet these conditions, up to `limit`. Raises ConditionsError."""
-    contacts = Contact.objects.filter(matching(stored)).order_by()
+    contacts = Contact.objects.in_use().filter(matching(stored)).order_by()
     try:
         with transaction.atomic():
             _be_patient()

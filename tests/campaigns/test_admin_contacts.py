@@ -150,7 +150,7 @@ def test_deleting_counts_and_keeps_the_opt_outs(client):
     sign_in_superuser(client)
     chosen = [make_contact(number(n)) for n in (1, 2)]
     record_opt_out(number(1), source=OptOutSource.OPERATOR)
-    assert "Delete 2 contacts" in text_of(select(client, "delete_contacts", chosen))
+    assert "Delete or archive 2 contacts" in text_of(select(client, "delete_contacts", chosen))
     assert Contact.objects.count() == 2
     select(client, "delete_contacts", chosen, confirm="yes")
     assert not Contact.objects.exists()

@@ -25,6 +25,7 @@ from django.db.utils import ConnectionHandler
 from campaigns import figure_triggers, kept_figures, lifecycle, optouts, receipts, resending
 from campaigns.models import Campaign, Figure, MessageStatus, OptOutSource, Purpose, SentMessage
 from campaigns.reports import campaign_figures
+from campaigns.resendable import RESENDABLE
 from campaigns.sending.bulk_insert import bulk_insert
 from campaigns.sending.bulk_update import update_rows
 from campaigns.sending.dispatch import send_waiting
@@ -146,7 +147,7 @@ class TestWhateverTheEngineDoes:
         expire_leases()
         send(campaign)
         an_hour_passes()
-        child = resending.make_child(campaign, resending.RESENDABLE, actor=None)
+        child = resending.make_child(campaign, RESENDABLE, actor=None)
         send(frozen(child))
         assert numbers_of(kept(campaign=campaign)) == {"unknown": 2}
         assert numbers_of(kept(campaign=child)) == {"sent": 2}

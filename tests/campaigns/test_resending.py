@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from campaigns import lifecycle, optouts, receipts, resending
+from campaigns import archiving, lifecycle, optouts, receipts, resendable
 from campaigns.lifecycle import LifecycleError
 from campaigns.models import (
     AuditEvent,
@@ -47,7 +47,7 @@ from tests.campaigns.building import (
 
 pytestmark = pytest.mark.django_db
 
-ALL = resending.RESENDABLE
+ALL = resendable.RESENDABLE
 
 
 def ended(provider, contacts: int = 5, **became: MessageStatus) -> Campaign:
@@ -90,7 +90,7 @@ def test_those_who_were_not_reached_get_the_same_text_and_nobody_else(provider):
         n3=MessageStatus.UNKNOWN,
         n4=MessageStatus.DELIVERED,
     )
-    assert resending.resendable_counts(campaign) == dict.fromkeys(ALL, 1)
+    assert resendable.resendable_counts(campaign) == dict.fromkeys(ALL, 1)
     child = send(child_of(campaign))
     assert provider.taken == [(number(n), "Hello") for n in (1, 2, 3)]
     assert child.parent == campaign
@@ -104,7 +104,7 @@ def test_only_the_chosen_are_sent_to(provider):
     campaign = ended(provider, n1=MessageStatus.FAILED, n2=MessageStatus.UNDELIVERED)
     send(child_of(campaign, [MessageStatus.UNDELIVERED]))
     assert provider.copies() == {number(2): 1}
-    assert resending.resendable_counts(campaign) == {MessageStatus.FAILED: 1}
+    assert resendable.resendable_counts(campaign) == {MessageStatus.FAILED: 1}
 
 
 def test_a_sent_message_whose_receipt_never_came_is_no_reason_to_send_again(provider):
@@ -160,6 +160,14 @@ def test_whoever_opted_out_or_is_no_contact_any_more_is_left_out(provider):
     assert_adds_up(child)
 
 
+def test_nobody_in_the_archive_is_sent_to_again(provider):
+    campaign = ended(provider, contacts=2, n1=MessageStatus.FAILED, n2=MessageStatus.FAILED)
+    archiving.archive(Contact.objects.get(phone_number=number(2)), actor=None)
+    assert resendable.resendable_counts(campaign) == {MessageStatus.FAILED: 1}
+    child = child_of(campaign)
+    assert list(child.messages.values_list("phone_number", flat=True)) == [number(1)]
+
+
 @pytest.mark.parametrize(
     ("before", "word"),
     [
@@ -205,7 +213,7 @@ def test_a_grandchild_looks_back_at_the_first_message_too(provider):
 
 def test_children_of_children_come_to_an_end(provider):
     campaign = ended(provider, n1=MessageStatus.FAILED)
-    for _generation in range(resending.GENERATIONS):
+    for _generation in range(resendable.GENERATIONS):
         campaign = child_of(campaign)
         provider.refusals[number(1)] = RecipientRejectedError("not now", permanent=False)
         SentMessage.objects.filter(campaign=campaign).update(retry_count=99)
@@ -219,7 +227,7 @@ def test_unknown_messages_that_may_still_settle_or_were_left_are_not_sent_again(
     SentMessage.objects.filter(phone_number=number(1)).update(status_at=timezone.now())
     SentMessage.objects.filter(phone_number=number(2)).update(next_lookup_at=timezone.now())
     leave_unknown([message_to(number(3)).pk], actor=None)
-    assert resending.resendable_counts(campaign) == {}
+    assert resendable.resendable_counts(campaign) == {}
 
 
 def test_a_superseded_message_is_neither_resent_nor_left(provider):

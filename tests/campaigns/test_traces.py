@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from django.contrib.auth.models import Group, Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
-from campaigns import archiving, audit, bulk, importing, lifecycle
+from campaigns import archiving, audit, bulk, gateway_control, importing, lifecycle
 from campaigns.admin.system import ACTION_WORDS
 from campaigns.erasing import request_erasure
 from campaigns.models import (
@@ -27,7 +28,6 @@ from campaigns.models import (
     BulkStatus,
     Campaign,
     CampaignStatus,
-    Contact,
     ImportStatus,
     OptOut,
     User,
@@ -209,6 +209,17 @@ def group_restored(client: Any, things: dict[str, Any]) -> Any:
     return client.post(url("campaigns_contactgroup_restore", things["contactgroup"]))
 
 
+def contact_restored(client: Any, things: dict[str, Any]) -> Any:
+    archiving.archive(things["contact"], actor=None)
+    return client.post(url("campaigns_contact_restore", things["contact"]))
+
+
+def contacts_restored(client: Any, things: dict[str, Any]) -> Any:
+    archiving.archive(things["contact"], actor=None)
+    fields = {"action": "restore_contacts", "_selected_action": [things["contact"].pk], "confirm": "yes"}
+    return client.post(url("campaigns_contact_changelist") + "?archived=yes", fields)
+
+
 def sign_in(password: str) -> Callable[[Any, dict[str, Any]], Any]:
     def act(client: Any, things: dict[str, Any]) -> Any:
         things["user"].set_password("right one")
@@ -220,6 +231,8 @@ def sign_in(password: str) -> Callable[[Any, dict[str, Any]], Any]:
 
 
 ALIAS = "default"
+#: Nobody ever wrote to them.
+STRANGER = "+79123450888"
 ACTS_TRIED = [
     Act("create_contact", save("campaigns_contact_add", phone_number="+79123450777"), "+79123450777"),
     Act(
@@ -228,7 +241,9 @@ ACTS_TRIED = [
         NUMBER,
         changed={"First name": ("Anna", "Olga")},
     ),
-    Act("delete_contact", post("campaigns_contact_delete", "contact", post="yes"), NUMBER),
+    Act("delete_contact", post("campaigns_contact_delete", "stranger", post="yes"), STRANGER),
+    Act("archive_contact", post("campaigns_contact_archive", "contact"), NUMBER),
+    Act("restore_contact", contact_restored, NUMBER),
     Act(
         "merge_contacts",
         lambda c, t: c.post(f"{url('campaigns_contact_merge', t['contact'])}?with={t['twin'].pk}"),
@@ -340,6 +355,7 @@ ACTS_TRIED = [
     Act("remove_from_group", chosen("remove_from_group", group="contactgroup"), "contact", count=1),
     Act("set_attribute", chosen("set_attribute", new_name="size", value="L"), "contact", count=1),
     Act("delete_contacts", chosen("delete_contacts"), "contact", count=1),
+    Act("restore_contacts", contacts_restored, "contact", count=1),
     Act("erase", chosen("erase", reason="asked by letter"), "contact", count=1),
     Act("export", chosen("export", format="csv"), "contact", count=1),
     Act("export", export_log, "sentmessage", id="export_log"),
@@ -391,7 +407,7 @@ def root(client, settings, tmp_path, monkeypatch) -> User:
 
 @pytest.mark.parametrize("act", ACTS_TRIED, ids=lambda act: act.id or act.name)
 def test_an_act_leaves_one_entry_that_says_who_what_and_to_how_many(client, root, act):
-    things = {**make_everything(), "root": root}
+    things = {**make_everything(), "root": root, "stranger": make_contact(STRANGER)}
     known = set(AuditEvent.objects.values_list("pk", flat=True))
     act.do(client, things)
     entries = AuditEvent.objects.exclude(pk__in=known).filter(action=act.name)
@@ -415,7 +431,7 @@ def test_without_its_entry_nothing_is_done(client, root, act, monkeypatch):
     """The entry is written in the transaction of the act: if it cannot be written, the act is undone."""
     if act.name in {"login", "logout", "login_failed", "download_bad_rows", "download_export", "export_person"}:
         pytest.skip("changes nothing that could be undone")
-    things = {**make_everything(), "root": root}
+    things = {**make_everything(), "root": root, "stranger": make_contact(STRANGER)}
     record = AuditEvent.objects.create
 
     def refuse(**values: Any) -> AuditEvent:
@@ -693,19 +709,6 @@ def test_a_template_that_was_sent_is_not_deleted(client, root):
     )
 
 
-def test_a_contact_that_was_written_to_leaves_the_log_and_the_page_asks_in_one_line(
-    client, root, django_assert_max_num_queries
-):
-    things = make_everything()
-    with django_assert_max_num_queries(12):
-        page = text_of(client.get(url("campaigns_contact_delete", things["contact"])))
-    assert "the delivery log and the opt-outs keep the number" in page
-    client.post(url("campaigns_contact_delete", things["contact"]), {"post": "yes"})
-    things["sentmessage"].refresh_from_db()
-    assert things["sentmessage"].phone_number == NUMBER
-    assert not Contact.objects.filter(phone_number=NUMBER).exists()
-
-
 # --- users ------------------------------------------------------------------------------------------------------------
 
 
@@ -739,3 +742,49 @@ def test_whoever_may_not_change_consent_finds_it_to_be_read_only(client):
     contact.refresh_from_db()
     assert (contact.consent, contact.first_name) == ("given", "Anna")
     assert not OptOut.objects.exists()
+
+
+# --- in the language of the reader -----------------------------------------------------------------------------------
+
+
+def speaks(user: User, language: str) -> None:
+    User.objects.filter(pk=user.pk).update(language=language)
+
+
+def test_names_of_fields_are_read_in_the_language_of_the_reader(client, root):
+    """Whoever did it, in whatever language: each reader gets them in their own."""
+    things = make_everything()
+    speaks(root, "ru")
+    fill_in(client, url("campaigns_contact_change", things["contact"]), first_name="Olga")
+    with translation.override("ru"):
+        gateway_control.set_rate(ALIAS, per_second=5, unit="messages", actor=root)
+        lifecycle.set_spend_limit(make_campaign(status=CampaignStatus.SENDING), Decimal(50), actor=root)
+    entries = {event.action: event for event in AuditEvent.objects.order_by("pk")}
+    assert set(entries["change_contact"].details["changes"]) == {"First name"}
+    assert entries["change_contact"].details["fields"] == ["First name"]
+    assert set(entries["gateway_rate"].details["changes"]) == {"at most per second", "counted in"}
+    assert set(entries["spend_limit"].details["changes"]) == {"spend limit"}
+    for language, name in (("ru", "Имя"), ("en", "First name")):
+        speaks(root, language)
+        assert name in text_of(client.get(f"{TRAIL}{entries['change_contact'].pk}/change/"))
+        assert name in text_of(client.get(TRAIL))
+        assert (
+            name in text_of(client.get(url("campaigns_contact_change", things["contact"]))).split("What happened")[-1]
+        )
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("First name", "Имя"),
+        ("Proof of the consent", "Подтверждение согласия"),
+        ("spend limit", "лимит расходов"),
+        ("Имя", "Имя"),
+        ("shoe size", "shoe size"),
+        ("", ""),
+    ],
+)
+def test_what_an_entry_calls_a_field_stays_readable(written, read):
+    with translation.override("ru"):
+        assert audit.field_words(written) == read
+    assert audit.field_words("First name") == "First name"

@@ -97,6 +97,8 @@ OWN: dict[str, tuple[str, frozenset[str], str]] = {
     "campaigns_campaign_duplicate": ("POST", WRITERS, "campaign"),
     "campaigns_campaign_test": ("POST", WRITERS, "campaign"),
     "campaigns_contact_merge": ("GET", WRITERS, "contact"),
+    "campaigns_contact_archive": ("POST", WRITERS, "contact"),
+    "campaigns_contact_restore": ("POST", WRITERS, "contact"),
     "campaigns_contactgroup_archive": ("POST", WRITERS, "contactgroup"),
     "campaigns_contactgroup_restore": ("POST", WRITERS, "contactgroup"),
     "campaigns_contactimport_read": ("POST", WRITERS, "contactimport"),

@@ -285,10 +285,12 @@ def test_opting_out_suppresses_what_waits(five):
     assert SentMessage.objects.get(pk=message.pk).status == MessageStatus.SUPPRESSED
 
 
-def test_deleting_keeps_the_log(five):
+def test_deleting_archives_those_who_were_written_to(five):
     make_message(number(1), contact=five[0])
     action = finished(begin("delete_contacts"))
-    assert (Contact.objects.count(), SentMessage.objects.count(), action.changed_count) == (0, 1, 5)
+    assert [contact.pk for contact in Contact.objects.archived()] == [five[0].pk]
+    assert (Contact.objects.count(), SentMessage.objects.count(), action.changed_count) == (1, 1, 5)
+    assert "archived, since they were written to: 1" in bulk.OPERATIONS["delete_contacts"].in_words(action)
 
 
 def test_erasing_forgets_each_of_them_and_keeps_the_figures(five):
