@@ -100,7 +100,7 @@ def _commit_chunk(contact_import: ContactImport, end: int, group_ids: list[int])
 
 def _nothing_to_do(contact_import: ContactImport, group_ids: list[int]) -> Q:
     """Rows that change nothing, whose contacts nobody has touched since the check and who are in all groups already."""
-    contacts = Contact.objects.filter(
+    contacts = Contact.objects.in_use().filter(
         phone_number=OuterRef("phone_number"), updated_at__lt=contact_import.created_at - _UNSEEN_CHANGES
     )
     for group_id in group_ids:

@@ -108,7 +108,7 @@ def test_contacts_that_nothing_changes_are_not_read(
     assert (contact_import.status, contact_import.unchanged_count, read) == (ImportStatus.DONE, 1, [])
 
 
-@pytest.mark.parametrize("meanwhile", ["edited", "deleted", "left the group"])
+@pytest.mark.parametrize("meanwhile", ["edited", "deleted", "left the group", "archived"])
 def test_contacts_that_were_unchanged_are_looked_at_again_after(
     meanwhile: str, checked: Start, imported: Start
 ) -> None:
@@ -122,14 +122,17 @@ def test_contacts_that_were_unchanged_are_looked_at_again_after(
         contact.save()
     elif meanwhile == "deleted":
         contact.delete()
+    elif meanwhile == "archived":
+        Contact.objects.update(archived_at=timezone.now())
     else:
         contact.groups.clear()
     importing.confirm(contact_import)
     importing.commit(contact_import.pk)
     contact_import.refresh_from_db()
     kinds = (contact_import.new_count, contact_import.changed_count, contact_import.unchanged_count)
-    assert kinds == {"edited": (0, 1, 0), "deleted": (1, 0, 0), "left the group": (0, 0, 1)}[meanwhile]
-    contact = Contact.objects.get()
+    became = {"edited": (0, 1, 0), "deleted": (1, 0, 0), "left the group": (0, 0, 1), "archived": (0, 1, 0)}
+    assert kinds == became[meanwhile]
+    contact = Contact.objects.in_use().get()
     assert (contact.first_name, [group.name for group in contact.groups.all()]) == ("Пётр", ["VIP"])
 
 
