@@ -21,6 +21,7 @@ from sms_backends.signals import incoming_received, receipts_received
 
 from . import audit, audit_triggers, kept_figures, replies, tasks
 from . import receipts as receipt_service
+from .forecasting import changes
 from .models import User
 
 logger = logging.getLogger(__name__)
@@ -95,6 +96,22 @@ def stop_guarding_the_trail(*, app_config: AppConfig, plan: list[Any], using: st
     is_ours = app_config.name == "campaigns" and using == DEFAULT_DB_ALIAS
     if is_ours and any(migration.app_label == "campaigns" for migration, _is_backwards in plan):
         audit_triggers.drop()
+
+
+@receiver(pre_migrate, dispatch_uid="campaigns.audience_changes")
+def stop_counting_changes(*, app_config: AppConfig, plan: list[Any], using: str, **kwargs: Any) -> None:
+    """SQLite cannot rebuild a table and keep its triggers; afterwards every forecast is outdated."""
+    is_ours = app_config.name == "campaigns" and using == DEFAULT_DB_ALIAS
+    if is_ours and any(migration.app_label == "campaigns" for migration, _is_backwards in plan):
+        changes.drop()
+
+
+@receiver(post_migrate, dispatch_uid="campaigns.audience_changes")
+def ensure_changes_are_counted(*, app_config: AppConfig, using: str, apps: Apps = all_apps, **kwargs: Any) -> None:
+    """What outdates a forecast is counted whenever there is where to count it."""
+    is_ours = app_config.name == "campaigns" and using == DEFAULT_DB_ALIAS
+    if is_ours and _is_there("campaigns", "AudienceChange", apps):
+        changes.ensure()
 
 
 @receiver(post_migrate, dispatch_uid="campaigns.audit")

@@ -13,6 +13,7 @@ from campaigns import bulk, day_figures, importing, kept_figures, lifecycle, rec
 from campaigns.balances import ask_due_balances
 from campaigns.brakes import may_be_claimed
 from campaigns.erasing import finish_erasures
+from campaigns.forecasting import changes
 from campaigns.forecasting import running as forecasts
 from campaigns.gateway_control import closed_gateways
 from campaigns.gateway_pulse import record_pulse
@@ -76,6 +77,7 @@ def sweep() -> None:
         poll_receipts,
         give_up_waiting,
         kept_figures.fold,
+        changes.fold,
         day_figures.close_days,
         record_pulse,
         ask_due_balances,
