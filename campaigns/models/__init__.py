@@ -20,7 +20,7 @@ from .campaigns import (
 )
 from .consent import ConsentAct, ConsentChange, Erasure, ErasureSalt
 from .contacts import Consent, ConsentKind, Contact, ContactGroup, OptOut, OptOutSource
-from .figures import NO_DELAY, WHOLE_DAY, DayFigure, Figure, GatewayMinute
+from .figures import NO_DELAY, WHOLE_DAY, DayFigure, DayRecount, Figure, GatewayMinute
 from .forecasts import (
     Approval,
     ApprovalStatus,
@@ -113,6 +113,7 @@ __all__ = [
     "ContactImportRow",
     "Conversation",
     "DayFigure",
+    "DayRecount",
     "Erasure",
     "ErasureSalt",
     "EventKind",

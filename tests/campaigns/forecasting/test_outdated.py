@@ -16,6 +16,7 @@ from django.utils import timezone, translation
 from campaigns import consent, merging, optouts
 from campaigns.erasing import request_erasure
 from campaigns.forecasting import changes, running
+from campaigns.forecasting.stamps import persons_of
 from campaigns.memberships import add_members
 from campaigns.models import (
     AudienceChange,
@@ -277,6 +278,18 @@ def test_a_comparison_sees_whoever_was_changed_later_than_it_was_noted(campaign)
     assert running.outdated(before, campaign, by_person=True) == [WHO]
 
 
+def test_a_comparison_tells_people_apart_whose_ids_have_the_same_sum(campaign):
+    first, *_more, last = group_of(campaign).contacts.order_by("pk")
+    inner = [make_contact(number(n)) for n in (70, 71, 72, 73)]
+    Contact.objects.update(updated_at=first.updated_at)
+
+    def persons_with(*pair: Contact) -> object:
+        group_of(campaign).contacts.set([first, last, *pair])
+        return persons_of(running.question_about(campaign, "preflight"))["persons"]
+
+    assert persons_with(inner[0], inner[3]) != persons_with(inner[1], inner[2])
+
+
 # --- smart groups ----------------------------------------------------------------------------------------------------
 
 
@@ -319,14 +332,13 @@ def test_a_clock_that_was_set_back_makes_nobody_believe_for_longer(smart):
     assert running.outdated(before, smart) != []
 
 
-def test_what_becomes_true_by_the_calendar_alone_is_noticed():
-    make_contact(number(1), attributes={"born": timezone.localdate().isoformat()})
-    campaign = make_campaign(
-        make_smart_group(attribute("born", "in_last_days", 3, "date"), on("consent", "equals", "unknown"))
-    )
+def test_what_is_no_longer_true_by_the_calendar_alone_is_noticed(monkeypatch):
+    make_contact(number(1), attributes={"joined": timezone.localdate().isoformat()})
+    campaign = make_campaign(make_smart_group(attribute("joined", "in_last_days", 3, "date")))
     before = running.holding(campaign)
-    Contact.objects.update(attributes={"born": "2001-01-01"})
-    assert "there are 0 people" in " ".join(running.outdated(before, campaign, by_person=True))
+    later = timezone.now() + timedelta(days=10)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    assert "there are 0 people" in " ".join(running.outdated(before, campaign))
 
 
 # --- the triggers ----------------------------------------------------------------------------------------------------
