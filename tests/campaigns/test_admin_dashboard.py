@@ -243,7 +243,7 @@ def test_the_page_takes_the_same_queries_however_much_there_is(client, django_as
     for period in PERIODS:
         with django_assert_num_queries(18):
             client.get(START, {"period": period})
-    with django_assert_num_queries(14):  # without the notices at the head of a page
+    with django_assert_num_queries(15):  # without the notices at the head of a page
         client.get(reverse("admin:dashboard"))
 
 

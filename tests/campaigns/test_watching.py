@@ -211,11 +211,11 @@ def test_a_campaign_that_stands_still_by_day_foresees_nothing(monkeypatch):
 def test_who_waits_where_is_noted_once_a_minute(monkeypatch):
     campaign = going(monkeypatch, sent=0, waiting=3)
     noted = CampaignMinute.objects.filter(campaign=campaign)
-    assert [row.waiting for row in noted] == [{"Europe/Moscow|RU": 3}]
+    assert [row.waiting for row in noted.all()] == [{"Europe/Moscow|RU": 3}]
     SentMessage.objects.filter(phone_number=number(1)).update(time_zone="Europe/Berlin", region="DE")
     at_the_hour(monkeypatch, EVENING - timedelta(minutes=1))
     pace.note(campaign.pk)
-    assert [row.waiting for row in noted] == [{"Europe/Moscow|RU": 3}]
+    assert [row.waiting for row in noted.all()] == [{"Europe/Moscow|RU": 3}]
     at_the_hour(monkeypatch, EVENING)
     pace.note(campaign.pk)
     assert noted.get(minute=EVENING).waiting == {"Europe/Moscow|RU": 2, "Europe/Berlin|DE": 1}
