@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("SMS_BACKEND", "sms_backends.providers.dummy.SmsBackend")
 
+from benchmarks import _log_rows as log_rows
 from benchmarks import _measuring as measuring
 
 CAMPAIGNS = 240
@@ -39,51 +40,25 @@ REASONS = {
     "rejected": "{invalid_number,barred,spam_filtered}",
     "failed": "{too_late,retries_used}",
 }
-TABLE = "campaigns_sentmessage"
 
 
 # --- making the rows -------------------------------------------------------------------------------------------
 
 
 def write_log(rows: int) -> None:
-    """So many messages, without triggers and indexes until all are there."""
-    from django.db import connection
-
-    from campaigns import kept_figures
+    """So many messages."""
     from campaigns.models import Campaign
 
-    kept_figures.stop_keeping()
     Campaign.objects.bulk_create(
         Campaign(pk=n, name=f"Campaign {n}", body="Hello", status="completed") for n in range(1, CAMPAIGNS + 1)
     )
     Campaign.objects.update(launched_at="2026-01-01T00:00Z")
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
-        cursor.execute("SET synchronous_commit = off")
-        cursor.execute("SET maintenance_work_mem = '1GB'")
-        again = list(_drop_indexes(cursor))
+    with log_rows.unhindered() as cursor:
         cursor.execute(_insert(rows))
-        for statement in again:
-            cursor.execute(statement)
-        cursor.execute(f"SELECT setval(pg_get_serial_sequence('{TABLE}', 'id'), (SELECT MAX(id) FROM {TABLE}))")
-        cursor.execute("SET session_replication_role = DEFAULT")
-        cursor.execute("VACUUM ANALYZE")
-
-
-def _drop_indexes(cursor: Any) -> Iterator[str]:
-    cursor.execute(
-        f"SELECT indexname, indexdef FROM pg_indexes WHERE tablename = '{TABLE}' "
-        "AND indexname NOT IN (SELECT conname FROM pg_constraint)"
-    )
-    for name, statement in cursor.fetchall():
-        cursor.execute(f'DROP INDEX "{name}"')
-        yield statement
 
 
 def _insert(rows: int) -> str:
     """Each campaign within one day; everything else spread by a multiplier that meets every value."""
-    from django.db import connection
-
     from campaigns.models import SentMessage
 
     state = " ".join(f"WHEN state BETWEEN {low} AND {high - 1} THEN '{name}'" for low, high, name in STATES)
@@ -113,9 +88,6 @@ def _insert(rows: int) -> str:
         "cost": f"CASE WHEN {said} THEN 0.03 END",
         "currency": f"CASE WHEN {said} THEN 'EUR' ELSE '' END",
     }
-    for field in SentMessage._meta.concrete_fields:
-        if not field.primary_key and field.column not in values:
-            values[field.column] = _literal(field.get_db_prep_save(field.get_default(), connection))
     made = (
         f"SELECT n, campaign, (n * 7919) % 1000 AS state, ('{COUNTRIES}'::text[])[1 + n * 31 % 12] AS region, "
         f"('{GATEWAYS}'::text[])[1 + campaign % 3] AS gateway, "
@@ -124,15 +96,7 @@ def _insert(rows: int) -> str:
         f"FROM (SELECT n::bigint AS n, (1 + (n - 1) * {CAMPAIGNS} / {rows})::int AS campaign "
         f"FROM generate_series(1::bigint, {rows}) AS n) AS numbered"
     )
-    return f"INSERT INTO {TABLE} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM ({made}) AS made"
-
-
-def _literal(value: Any) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return str(value).upper()
-    return str(value) if isinstance(value, int) else f"'{value}'"
+    return log_rows.insert(SentMessage, values, made)
 
 
 def deliver(rows: int) -> int:
@@ -212,6 +176,17 @@ def measure(runs: int) -> None:
         )
 
 
+def portions_ms() -> list[float]:
+    """How long whoever changes messages waits for each portion of the past."""
+    from campaigns import past_days
+
+    found, is_more = [], True
+    while is_more:
+        seconds, is_more = timed(past_days.count_portion)
+        found.append(1000 * seconds)
+    return found
+
+
 def run(rows: int, changed: int, runs: int) -> None:
     import django
     from django.conf import settings
@@ -227,7 +202,13 @@ def run(rows: int, changed: int, runs: int) -> None:
     call_command("migrate", verbosity=0)
     print(f"PostgreSQL, {rows:,} messages written in {timed(lambda: write_log(rows))[0]:.0f} s", flush=True)
     seconds, _made = timed(kept_figures.ensure)
-    print(f"recount of an upgrade: {seconds:.1f} s; {Figure.objects.count():,} + {DayFigure.objects.count():,} rows")
+    print(f"recount inside an upgrade, where the triggers were gone: {seconds:.1f} s", flush=True)
+    portions = portions_ms()
+    print(
+        f"days in the background: {sum(portions) / 1000:.1f} s in {len(portions)} portions, of which the longest took "
+        f"{max(portions):.0f} ms; {Figure.objects.count():,} + {DayFigure.objects.count():,} rows",
+        flush=True,
+    )
     seconds, delivered = timed(lambda: deliver(changed))
     print(f"{delivered:,} of them delivered, triggers and folding included: {delivered / seconds:,.0f} a second")
     print(f"one more folding: {1000 * timed(kept_figures.fold)[0]:.1f} ms", flush=True)

@@ -17,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,167 +26,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("SMS_BACKEND", "sms_backends.providers.dummy.SmsBackend")
 
+from benchmarks import _log_rows as log_rows
 from benchmarks import _measuring as measuring
 
-#: How the rows are spread over campaigns, in thousandths; the first has four of ten.
-SHARES = (400, 200, 100, 100, 50, 50, 30, 30, 20, 15, 4, 1)
-#: Below a ten-thousandth: state. What is left was delivered.
-STATUSES = (
-    (300, "sent"), (700, "undelivered"), (750, "expired"), (850, "rejected"), (900, "failed"), (1150, "suppressed"),
-    (1165, "cancelled"), (1175, "unknown"), (1185, "queued"),
-)  # fmt: skip
-REASONS = {
-    "undelivered": "unreachable_temporary",
-    "expired": "expired",
-    "rejected": "unknown_subscriber",
-    "failed": "too_late",
-    "suppressed": "opted_out",
-    "unknown": "worker_lost",
-}
-#: The rarest reason and gateway: one row of so many.
-RARE = 500_000
 #: A page that takes longer is not asked for again.
 PATIENCE_SECONDS = 20.0
 
 
-# --- making the rows -------------------------------------------------------------------------------------------
-
-
 def prepare(rows: int) -> None:
-    """Campaigns and so many messages, in sets, without indexes and triggers until all are there."""
+    """The rows, and their figures."""
     from django.core.management import call_command
-    from django.db import connection
 
-    from campaigns import kept_figures
-    from campaigns.models import Campaign
+    from campaigns import kept_figures, past_days
 
     call_command("migrate", verbosity=0)
-    kept_figures.stop_keeping()
-    Campaign.objects.bulk_create(
-        Campaign(pk=n, name=f"Campaign {n}", body="Hello", status="completed") for n in range(1, len(SHARES) + 1)
-    )
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET session_replication_role = replica")
-            cursor.execute("SET synchronous_commit = off")
-            cursor.execute("SET maintenance_work_mem = '1GB'")
-        contacts = rows // 10
-        cursor.execute(_contacts(connection.vendor, contacts))
-        again = list(_drop_indexes(cursor, connection.vendor))
-        for campaign, share in enumerate(SHARES, 1):
-            cursor.execute(_messages(connection.vendor, campaign, rows * share // 1000, contacts))
-        for statement in again:
-            cursor.execute(statement)
-        if connection.vendor == "postgresql":
-            for table in ("sentmessage", "contact"):
-                name = f"campaigns_{table}"
-                cursor.execute(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT MAX(id) FROM {name}))")
-            cursor.execute("SET session_replication_role = DEFAULT")
-            cursor.execute("VACUUM ANALYZE")
-        else:
-            cursor.execute("ANALYZE")
+    log_rows.make_log(rows)
     kept_figures.ensure()
-
-
-def _drop_indexes(cursor: Any, vendor: str) -> Iterator[str]:
-    """Drops those that can be made again, and gives the statements that do it."""
-    if vendor == "postgresql":
-        cursor.execute(
-            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'campaigns_sentmessage' AND indexname NOT IN "
-            "(SELECT conname FROM pg_constraint)"
-        )
-    else:
-        cursor.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'campaigns_sentmessage' "
-            "AND sql IS NOT NULL"
-        )
-    for name, statement in cursor.fetchall():
-        cursor.execute(f'DROP INDEX "{name}"')
-        yield statement
-
-
-def _series(vendor: str, rows: int) -> str:
-    if vendor == "postgresql":
-        return f"SELECT n::bigint AS n FROM generate_series(1, {rows}) AS n"
-    numbered = f"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {rows}) SELECT n FROM c"
-    return f"SELECT n FROM ({numbered})"
-
-
-def _padded(vendor: str, width: int) -> str:
-    return f"lpad(n::text, {width}, '0')" if vendor == "postgresql" else f"printf('%0{width}d', n)"
-
-
-def _insert(vendor: str, model: Any, values: dict[str, str], rows: int) -> str:
-    """INSERT ... SELECT of rows numbered n; fields that are not named get the model's default."""
-    from django.db import connection
-
-    for field in model._meta.concrete_fields:
-        if not field.primary_key and field.column not in values:
-            values[field.column] = _literal(field.get_db_prep_save(field.get_default(), connection), vendor)
-    columns = ", ".join(f'"{name}"' for name in values)
-    chosen = f"SELECT {', '.join(values.values())} FROM ({_series(vendor, rows)}) AS s"
-    return f"INSERT INTO {model._meta.db_table} ({columns}) {chosen}"
-
-
-def _literal(value: Any, vendor: str) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return str(value).upper() if vendor == "postgresql" else str(int(value))
-    if isinstance(value, (int, float)):
-        return str(value)
-    text = str(getattr(value, "adapted", getattr(value, "obj", value)))
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _contacts(vendor: str, rows: int) -> str:
-    from campaigns.models import Contact
-
-    given = {
-        "phone_number": f"'+79' || {_padded(vendor, 9)}",
-        "first_name": "'Name ' || (n % 997)",
-        "region": "'RU'",
-        "attributes": """'{"city": "Kazan"}'""",
-        "created_at": "CURRENT_TIMESTAMP",
-        "updated_at": "CURRENT_TIMESTAMP",
-    }
-    return _insert(vendor, Contact, given, rows)
-
-
-def _messages(vendor: str, campaign: int, rows: int, contacts: int) -> str:
-    """A campaign of every month, frozen at twenty thousand rows a second."""
-    from campaigns.models import SentMessage
-
-    chance = "((n * 7919 + 13) % 10007)"
-    status = " ".join(f"WHEN {chance} < {below} THEN '{name}'" for below, name in STATUSES)
-    state = f"CASE {status} ELSE 'delivered' END"
-    reason = " ".join(f"WHEN '{name}' THEN '{why}'" for name, why in REASONS.items())
-    if vendor == "postgresql":
-        at = f"timestamptz '2025-12-01 08:00+00' + interval '30 days' * {campaign - 1} + interval '0.1 s' * (n / 2000)"
-    else:
-        month = f"'2025-12-01 08:00:00', '+{30 * (campaign - 1)} days'"
-        at = f"strftime('%Y-%m-%d %H:%M:%S', {month}, (n / 20000) || ' seconds')"
-    backup = "WHEN (n * 4099 + 7) % 10009 < 400 THEN 'backup'"
-    given = {
-        "campaign_id": str(campaign),
-        "contact_id": f"CASE WHEN n <= {contacts} THEN n END",
-        "purpose": "'campaign'",
-        "phone_number": f"'+79' || {_padded(vendor, 9)}",
-        "canonical_number": f"'+79' || {_padded(vendor, 9)}",
-        "body": "'Hello Anna, your order is ready. We are open until eight.'",
-        "encoding": "'GSM-7'",
-        "segment_count": "1",
-        "region": "'RU'",
-        "time_zone": "'Europe/Moscow'",
-        "status": state,
-        "reason": f"CASE WHEN n % {RARE} = 7 THEN 'spam_filtered' ELSE CASE {state} {reason} ELSE '' END END",
-        "gateway": f"CASE WHEN n % {RARE} = 9 THEN 'old' {backup} ELSE 'default' END",
-        "reference": f"'r{campaign}-' || n",
-        "provider_message_id": f"'{campaign}' || {_padded(vendor, 9)}",
-        "created_at": at,
-        "status_at": at,
-    }
-    return _insert(vendor, SentMessage, given, rows)
+    while past_days.count_portion():
+        pass
 
 
 # --- what is asked for -----------------------------------------------------------------------------------------

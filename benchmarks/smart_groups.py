@@ -25,6 +25,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+from benchmarks import _contacts as made
 from benchmarks import _measuring as measuring
 
 REPEATED = 5
@@ -70,9 +71,8 @@ def conditions(group: int, campaign: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def prepare(contacts: int) -> None:
-    """Fill an empty database by SQL that both understand."""
+    """Fill an empty database."""
     from django.core.management import call_command
-    from django.db import connection
 
     call_command("migrate", verbosity=0)
     from campaigns.models import Campaign, ContactGroup
@@ -80,42 +80,12 @@ def prepare(contacts: int) -> None:
     half = ContactGroup.objects.create(name="Half")
     rare = ContactGroup.objects.create(name="City 7")
     campaign = Campaign.objects.create(name="Sale", body="Hello", launch={"gateway": "default"})
-    is_postgresql = connection.vendor == "postgresql"
-    numbers = (
-        f"SELECT generate_series(1, {contacts}) AS n"
-        if is_postgresql
-        else f"WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {contacts}) SELECT n FROM s"
-    )
-    attributes = (
-        """'{"city": "City ' || (n % 100) || '", "street": "Street ' || (n % 100000) || '", "age": ' """
-        "|| (n % 100) || '}'"
-    )
-    cast = "::jsonb" if is_postgresql else ""
-    now = "now()" if is_postgresql else "strftime('%Y-%m-%d %H:%M:%f', 'now')"
-    number = "'+7' || (9000000000 + n)"
-    with connection.cursor() as cursor:
-        run = cursor.execute
-        run(
-            "INSERT INTO campaigns_contact (phone_number, first_name, last_name, email, language, region, time_zone, "
-            "attributes, consent, consent_source, consent_evidence, created_at, updated_at) "
-            f"SELECT {number}, 'First ' || (n % 1000), 'Name ' || n, '', 'ru', 'RU', 'Europe/Moscow', "
-            f"({attributes}){cast}, 'unknown', '', '', {now}, {now} FROM ({numbers}) AS numbers"
-        )
-        run(
-            "INSERT INTO campaigns_contact_groups (contact_id, contactgroup_id) "
-            f"SELECT id, {half.pk} FROM campaigns_contact WHERE id % 2 = 0"
-        )
-        run(
-            "INSERT INTO campaigns_contact_groups (contact_id, contactgroup_id) "
-            f"SELECT id, {rare.pk} FROM campaigns_contact WHERE id % 100 = 7"
-        )
-        run(
-            "INSERT INTO campaigns_optout (phone_number, canonical_number, opted_out_at, source, note) "
-            f"SELECT phone_number, phone_number, {now}, 'operator', '' FROM campaigns_contact WHERE id % 1000 = 0"
-        )
+    made.make_contacts(contacts)
+    made.put_into(half.pk, "id % 2 = 0")
+    made.put_into(rare.pk, "id % 100 = 7")
+    made.opt_out("id % 1000 = 0")
     fill_log(campaign.pk)
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE" if is_postgresql else "ANALYZE")
+    made.settle()
     print(json.dumps({"half": half.pk, "rare": rare.pk, "campaign": campaign.pk}))
 
 

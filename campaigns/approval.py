@@ -25,7 +25,7 @@ from . import audit
 from .forecasting.foreseen import Foreseen, foresee, read
 from .forecasting.running import latest, outdated
 from .forecasting.words import people as people_in_words
-from .models import EDITABLE, ENDED, Approval, ApprovalStatus, AuditEvent, Campaign, CampaignStatus, User
+from .models import EDITABLE, ENDED, Approval, ApprovalStatus, AuditEvent, Campaign, CampaignStatus, Forecast, User
 from .preflight import group_ids, people_in_groups
 from .prices import price_table
 from .resendable import resend_sums
@@ -114,11 +114,26 @@ def measured(campaign: Campaign) -> Size | None:
     """
     by_people = [it for it in (settings.SMS_CONFIRM_ABOVE_PEOPLE, settings.SMS_APPROVAL_ABOVE_PEOPLE) if it is not None]
     by_cost = [it for it in (settings.SMS_CONFIRM_ABOVE_COST, settings.SMS_APPROVAL_ABOVE_COST) if it is not None]
-    if not by_cost and (not by_people or (people_in_groups(campaign) or 0) <= min(by_people)):
+    if not by_people and not by_cost:
         return None
+    kept = _holding(campaign)
+    if found := read(kept, campaign) if kept is not None else None:
+        return size_of(found)
+    if not by_cost and (people_in_groups(campaign) or 0) <= min(by_people):
+        return None
+    return size_of(foresee(campaign))
+
+
+def _holding(campaign: Campaign) -> Forecast | None:
+    """The forecast of the campaign that is kept, if it still holds."""
     kept = latest(campaign)
-    found = read(kept, campaign) if kept is not None and not outdated(kept, campaign) else None
-    return size_of(found or foresee(campaign))
+    return kept if kept is not None and not outdated(kept, campaign) else None
+
+
+def _people_now(campaign: Campaign) -> int:
+    """How many are in its groups: by the forecast that holds, or else counted."""
+    kept = _holding(campaign)
+    return kept.people if kept is not None else people_in_groups(campaign) or 0
 
 
 def fingerprint(campaign: Campaign, starts_at: datetime | None) -> str:
@@ -179,7 +194,7 @@ def still_fits(approval: Approval, campaign: Campaign) -> bool:
         return size_again(campaign, approval.again.split(",")).people <= approval.people * GROWTH
     if approval.fingerprint != fingerprint(campaign, approval.starts_at):
         return False
-    return (people_in_groups(campaign) or 0) <= approval.people * GROWTH
+    return _people_now(campaign) <= approval.people * GROWTH
 
 
 def obstacle(locked: Campaign, size: Size | None, starts_at: datetime | None, typed: str | None = None) -> str:

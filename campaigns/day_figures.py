@@ -2,8 +2,9 @@
 The kept figures once more, by day instead of by campaign: what the dashboard reads (`DayFigure`).
 
 They are written by the same triggers and folded in the same statement as those of the campaigns (`kept_figures`), so
-they are as right. While a day goes on its hours are told apart; once it is over, `close_days()` sums them up. Whatever
-happens to its messages later is added to it all the same: what holds is the sum over all rows of a key.
+they are as right. What is older than they are is counted in the background (`past_days`). While a day goes on its hours
+are told apart; once it is over, `close_days()` sums them up. Whatever happens to its messages later is added to it all
+the same: what holds is the sum over all rows of a key.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from .figure_triggers import (
     FIGURES,
     LOG,
     MONEY,
+    NOT_COUNTED_UP_TO,
     day_key,
 )
 from .models import WHOLE_DAY
@@ -71,7 +73,7 @@ class DayDifference(NamedTuple):
 
 
 def differences() -> list[DayDifference]:
-    """Where the kept figures of a day and a count of the whole log disagree."""
+    """Where the kept figures of a day and a count of the whole log disagree; messages not counted yet left out."""
     with connection.cursor() as cursor:
         cursor.execute(_DIFFERENCES[connection.vendor])
         return [_difference(row) for row in cursor.fetchall()]
@@ -88,6 +90,19 @@ def mend() -> list[DayDifference]:
             cursor.execute(f"DELETE FROM {DAY_FIGURES}")  # noqa: S608
             cursor.execute(_COUNT_ANEW)
         return found
+
+
+def forget() -> None:
+    """There are no figures by day, also not of what PostgreSQL appended. Call with `lock()`, while nothing changes."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {DAY_FIGURES}")  # noqa: S608
+        cursor.execute(f"UPDATE {FIGURES} SET hour = NULL WHERE NOT is_folded AND hour IS NOT NULL")  # noqa: S608
+
+
+def add_part(after: int, up_to: int) -> None:
+    """Count the messages between two ids. Call with `lock()`, while nothing changes and they are in no figure."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ADD_PART[connection.vendor], [str(today() - timedelta(days=OPEN_DAYS)), after, up_to])
 
 
 def forget_what_is_gone() -> None:
@@ -147,6 +162,7 @@ _WHOLE_DAY = {
     "postgresql": f"'{WHOLE_DAY:%Y-%m-%d %H:%M:%S}+00'",
     "sqlite": f"'{WHOLE_DAY:%Y-%m-%d %H:%M:%S}'",
 }
+_TIME = {"postgresql": "timestamptz", "sqlite": "text"}
 _PRICE_PLACES = 5
 _INSERT = f"INSERT INTO {DAY_FIGURES} ({DAY_KEYS_LISTED}, {', '.join(DAY_SUMS)})"
 _OR_ADD = (
@@ -172,20 +188,22 @@ FOLD = (
 def _closing(vendor: str) -> str:
     whole_day = _WHOLE_DAY[vendor]
     summed = {name: f"ROUND({value}, {_PRICE_PLACES})" if name in MONEY else value for name, value in _SUMMED.items()}
-    keys = DAY_KEYS_LISTED.replace(
-        "hour", f"CAST({whole_day} AS {'timestamptz' if vendor == 'postgresql' else 'text'})"
-    )
+    keys = DAY_KEYS_LISTED.replace("hour", f"CAST({whole_day} AS {_TIME[vendor]})")
     return (
         f"{_INSERT} SELECT {keys}, {', '.join(summed.values())} FROM {DAY_FIGURES} "  # noqa: S608
         f"WHERE day < %s AND NOT (hour = {whole_day}) GROUP BY {_COMPARED_LISTED} HAVING {_ANY} {_OR_ADD}"
     )
 
 
-def _of_the_log(vendor: str) -> str:
-    """The whole log as rows of days."""
+#: Not by the index of ids: nearly all of the log is read.
+_COUNTED = f"id + 0 > {NOT_COUNTED_UP_TO}"
+
+
+def _of_the_log(vendor: str, which: str = _COUNTED) -> str:
+    """Messages as rows of days: all that are counted, or `which`."""
     made = ", ".join(f"{value} AS {name}" for name, value in day_key(vendor).items())
     values = ", ".join(f"{added.format('')} AS {name}" for name, added in DAY_ADDED.items())
-    return f"SELECT * FROM (SELECT {made}, {values} FROM {LOG}) AS made WHERE hour IS NOT NULL"  # noqa: S608
+    return f"SELECT * FROM (SELECT {made}, {values} FROM {LOG} WHERE {which}) AS made WHERE hour IS NOT NULL"  # noqa: S608
 
 
 def _compared(vendor: str, money: str) -> str:
@@ -216,6 +234,21 @@ _DIFFERENCES = {
     # SQLite has no decimals: whole hundred-thousandths add up exactly.
     "sqlite": _compared("sqlite", f"SUM(CAST(ROUND({{0}} * 1e{_PRICE_PLACES}) AS INTEGER))"),
 }
+
+
+def _adding(vendor: str) -> str:
+    """Of days that are over, no hours."""
+    summed = {name: f"ROUND({value}, {_PRICE_PLACES})" if name in MONEY else value for name, value in _SUMMED.items()}
+    whole_day = f"CAST({_WHOLE_DAY[vendor]} AS {_TIME[vendor]})"
+    keys = DAY_KEYS_LISTED.replace("hour", f"CASE WHEN day < %s THEN {whole_day} ELSE hour END AS hour")
+    rows = f"SELECT {keys}, {', '.join(DAY_SUMS)} FROM ({_of_the_log(vendor, 'id > %s AND id <= %s')}) AS one"  # noqa: S608
+    return (
+        f"{_INSERT} SELECT {DAY_KEYS_LISTED}, {', '.join(summed.values())} FROM ({rows}) AS part "  # noqa: S608
+        f"GROUP BY {DAY_KEYS_LISTED} HAVING {_ANY} {_OR_ADD}"
+    )
+
+
+_ADD_PART = {vendor: _adding(vendor) for vendor in _WHOLE_DAY}
 _CLOSE = {vendor: _closing(vendor) for vendor in _WHOLE_DAY}
 _MEND = (
     f"WITH found AS ({_DIFFERENCES['postgresql']}), mended AS ({_INSERT} "  # noqa: S608

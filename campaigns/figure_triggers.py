@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .models import NO_DELAY, PENDING, WHOLE_DAY, DayFigure, Figure, MessageStatus, SentMessage
+from .models import NO_DELAY, PENDING, WHOLE_DAY, DayFigure, DayRecount, Figure, MessageStatus, SentMessage
 
 LOG = SentMessage._meta.db_table
 FIGURES = Figure._meta.db_table
@@ -32,6 +32,9 @@ DAY_ADDED = {
     "uncosted_segments": "CASE WHEN {0}cost IS NULL AND {0}price IS NULL THEN {0}segment_count ELSE 0 END",
 }
 DAY_SUMS = tuple(DAY_ADDED)
+#: Messages with ids up to this are in no day's figures yet: the triggers leave them to `past_days`.
+DAY_RECOUNT = DayRecount._meta.db_table
+NOT_COUNTED_UP_TO = f"COALESCE((SELECT MAX(left_to) FROM {DAY_RECOUNT}), 0)"  # noqa: S608
 MONEY = frozenset({"price", "cost", "expected_cost"})
 #: Seconds from the provider's yes to the word that it was delivered: the limits between the values of `delay`.
 DELAYS = (5, 10, 20, 30, 60, 120, 300, 900, 3600, 21600, 86400)
@@ -67,8 +70,10 @@ DAY_MADE = {
 }
 
 _PREFIX = "message_figures_"
-#: Goes up whenever a trigger changes: those of another version are then replaced, and everything is counted anew.
-_VERSION = 4
+#: Goes up whenever a trigger changes: those of another version are then replaced.
+_VERSION = 5
+#: Triggers since this version kept the same figures: where one follows the other, nothing is counted anew.
+_SAME_SINCE = 4
 _NAME = f"{_PREFIX}{_VERSION}"
 #: Lists the triggers that are there, of any version.
 LISTED = {
@@ -85,6 +90,12 @@ def names(vendor: str) -> list[str]:
     if vendor == "postgresql":
         return [f"{_NAME}_{event}" for event in ("insert", "update", "delete", "truncate")]
     return [trigger.name for trigger in _sqlite_triggers()]
+
+
+def kept_the_same(vendor: str, found: set[str]) -> bool:
+    """Whether these triggers, of an earlier version, are all of its, and kept what those of this one keep."""
+    earlier = (f"{_PREFIX}{version}_" for version in range(_SAME_SINCE, _VERSION))
+    return any(found == {name.replace(f"{_NAME}_", prefix) for name in names(vendor)} for prefix in earlier)
 
 
 def statements(vendor: str) -> list[str]:
@@ -120,6 +131,7 @@ def _postgresql_function() -> str:
     """What is appended tells apart all that either table does; folding sums it up for each of them."""
     made = day_key("postgresql")
     finer = {name: made[name] for name in ("hour", "currency", "delay")}
+    finer["hour"] = f"CASE WHEN id > not_counted_up_to THEN {finer['hour']} END"
     sums = {**ADDED, **{name: added for name, added in DAY_ADDED.items() if name not in ADDED}}
     keys = f"{KEYS_LISTED}, {', '.join(finer)}"
 
@@ -138,11 +150,13 @@ def _postgresql_function() -> str:
 
     both = f"{portion('added', '')} UNION ALL {portion('removed', '-')}"
     return (
-        f"CREATE OR REPLACE FUNCTION {_NAME}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "  # noqa: S608
+        f"CREATE OR REPLACE FUNCTION {_NAME}() RETURNS trigger LANGUAGE plpgsql AS $$ "  # noqa: S608
+        f"DECLARE not_counted_up_to bigint := {NOT_COUNTED_UP_TO}; BEGIN "
         f"IF TG_OP = 'UPDATE' THEN {append(both)} "
         f"ELSIF TG_OP = 'INSERT' THEN {append(portion('added', ''))} "
         f"ELSIF TG_OP = 'DELETE' THEN {append(portion('removed', '-'))} "
-        f"ELSE DELETE FROM {FIGURES}; DELETE FROM {DAY_FIGURES}; END IF; RETURN NULL; END $$"
+        f"ELSE DELETE FROM {FIGURES}; DELETE FROM {DAY_FIGURES}; UPDATE {DAY_RECOUNT} SET left_to = 0; "
+        "END IF; RETURN NULL; END $$"
     )
 
 
@@ -170,6 +184,7 @@ def _sqlite_triggers() -> list[_Trigger]:
     off, on = _sqlite_add(FIGURES, "OLD", or_begin=False), _sqlite_add(FIGURES, "NEW")
     day_off, day_on = _sqlite_add(DAY_FIGURES, "OLD"), _sqlite_add(DAY_FIGURES, "NEW")
     was, is_now = (f"{_WHEN.format(f'{row}.')} IS NOT NULL" for row in ("OLD", "NEW"))
+    is_counted = f"OLD.id > {NOT_COUNTED_UP_TO}"
     return [
         _Trigger(f"{_NAME}_insert", "INSERT", "", on),
         _Trigger(f"{_NAME}_update", f"UPDATE OF {', '.join(columns)}", _sqlite_changed(columns), off + on),
@@ -178,10 +193,10 @@ def _sqlite_triggers() -> list[_Trigger]:
         _Trigger(
             f"{_NAME}_day_update",
             f"UPDATE OF {', '.join(_DAY_COLUMNS)}",
-            f"({is_now} OR {was}) AND ({_sqlite_changed(_DAY_COLUMNS)})",
+            f"({is_now} OR {was}) AND ({_sqlite_changed(_DAY_COLUMNS)}) AND {is_counted}",
             day_off + day_on,
         ),
-        _Trigger(f"{_NAME}_day_delete", "DELETE", was, day_off),
+        _Trigger(f"{_NAME}_day_delete", "DELETE", f"{was} AND {is_counted}", day_off),
     ]
 
 

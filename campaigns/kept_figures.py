@@ -12,6 +12,7 @@ moment, so neither keeps anybody from sending.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from . import day_figures, figure_triggers
+from . import day_figures, figure_triggers, past_days
 from .day_figures import DayDifference
 from .figure_triggers import ADDED, FIGURES, KEYS, KEYS_LISTED, LOG, SUMS
 
@@ -63,15 +64,28 @@ class Difference(NamedTuple):
 
 
 def ensure() -> bool:
-    """Make the triggers where they are missing, after counting what is there. True when they were."""
+    """
+    Make the triggers where they are missing. True when they were.
+
+    What is there is then counted: by campaign at once, by day in the background (`past_days`). Triggers of an earlier
+    version that kept the same are only replaced.
+    """
     if are_kept():
         day_figures.forget_what_is_gone()
         return False
-    _make()
+    kept_the_same = figure_triggers.kept_the_same(connection.vendor, _found())
+
+    def count() -> list[Difference | DayDifference]:
+        if kept_the_same:
+            return []
+        past_days.begin()
+        return list[Difference | DayDifference](_mend_campaigns())
+
+    _make(count)
     return True
 
 
-def _make() -> list[Difference | DayDifference]:
+def _make(count: Callable[[], list[Difference | DayDifference]]) -> list[Difference | DayDifference]:
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             # Whoever is changing the log is waited for: what they change is counted, what comes later is triggered.
@@ -79,7 +93,8 @@ def _make() -> list[Difference | DayDifference]:
         _drop()
         for statement in figure_triggers.statements(connection.vendor):
             cursor.execute(statement)
-        return _mend()
+        day_figures.lock(wait=True)
+        return count()
 
 
 def are_kept() -> bool:
@@ -109,7 +124,7 @@ def differences() -> list[Difference | DayDifference]:
 def repair() -> list[Difference | DayDifference]:
     """Make the kept figures what counting gives, and see that they are kept. Returns what was wrong."""
     if not are_kept():
-        return _make()
+        return _make(_mend)
     with transaction.atomic():
         return _mend()
 

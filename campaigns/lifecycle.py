@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from . import approval, audit, brakes
+from .forecasting.running import known_now
 from .models import (
     CANCELLABLE,
     EDITABLE,
@@ -104,7 +105,7 @@ def _refuse_problems(campaign: Campaign) -> Campaign:
     """The campaign as it is now, after its checks; raises LaunchRefused with what must be mended."""
     fresh = Campaign.objects.get(pk=campaign.pk)
     if fresh.status in EDITABLE or not fresh.launch_token:
-        problems = launch_problems(fresh, *group_ids(fresh))
+        problems = launch_problems(fresh, *group_ids(fresh), known_now(fresh))
         if problems:
             raise LaunchRefused(problems)
     return fresh

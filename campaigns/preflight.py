@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
@@ -50,8 +51,21 @@ def group_ids(campaign: Campaign) -> tuple[list[int], list[int]]:
     )
 
 
-def launch_problems(campaign: Campaign, include: Iterable[int], exclude: Iterable[int]) -> list[str]:
-    """What keeps this campaign from being launched, in words; empty when nothing does."""
+class Known(NamedTuple):
+    """How many are in a campaign's groups, and the placeholders, by the text's language, that none of them has."""
+
+    people: int
+    nobody_has: Mapping[str, Sequence[str]]
+
+
+def launch_problems(
+    campaign: Campaign, include: Iterable[int], exclude: Iterable[int], known: Known | None = None
+) -> list[str]:
+    """
+    What keeps this campaign from being launched, in words; empty when nothing does.
+
+    Reads the people in the groups, unless what it would look for among them is `known` already.
+    """
     problems = gateway_problems(campaign) + limit_problems(campaign)
     include, exclude = list(include), list(exclude)
     if unreadable := condition_problems([*include, *exclude]):
@@ -60,9 +74,9 @@ def launch_problems(campaign: Campaign, include: Iterable[int], exclude: Iterabl
         problems.append(_("The time after which nothing may be sent has passed. Choose a later one."))
     if not include:
         problems.append(_("No group is chosen. Choose at least one group of contacts to send to."))
-    elif not audience(include, exclude).exists():
+    elif not (known.people if known else audience(include, exclude).exists()):
         problems.append(_("There is nobody in the chosen groups. Import or add contacts first."))
-    return problems + check_texts(campaign.body, campaign.texts, include, exclude)
+    return problems + check_texts(campaign.body, campaign.texts, include, exclude, known)
 
 
 def people_in_groups(campaign: Campaign) -> int | None:
@@ -97,20 +111,29 @@ def gateway_problems(campaign: Campaign) -> list[str]:
     return []
 
 
-def check_texts(body: str, texts: Mapping[str, str], include: Iterable[int], exclude: Iterable[int]) -> list[str]:
+def check_texts(
+    body: str, texts: Mapping[str, str], include: Iterable[int], exclude: Iterable[int], known: Known | None = None
+) -> list[str]:
     """Problems of a campaign's texts in all languages, each with the language it is about."""
     include, exclude = list(include), list(exclude)
-    problems = check_body(body, include, exclude)
+    nobody_has = known.nobody_has if known else {}
+    problems = check_body(body, include, exclude, nobody_has.get("") if known else None)
     for language, text in texts.items():
         problems += [
             _("In %(language)s: %(problem)s") % {"language": language_name(language), "problem": problem}
-            for problem in check_body(text, include, exclude)
+            for problem in check_body(text, include, exclude, nobody_has.get(language) if known else None)
         ]
     return problems
 
 
-def check_body(body: str, include: Iterable[int], exclude: Iterable[int]) -> list[str]:
-    """Problems of a text for these groups: braces and filters, no text, placeholders that nobody has."""
+def check_body(
+    body: str, include: Iterable[int], exclude: Iterable[int], nobody_has: Iterable[str] | None = None
+) -> list[str]:
+    """
+    Problems of a text for these groups: braces and filters, no text, placeholders that nobody has.
+
+    The last are looked for among the contacts, unless they are given.
+    """
     if not body.strip():
         return [_("The text is empty.")]
     try:
@@ -121,15 +144,24 @@ def check_body(body: str, include: Iterable[int], exclude: Iterable[int]) -> lis
         return [
             _("{{ unsubscribe_link }} needs the address of this installation: set SITE_URL, or leave the link out.")
         ]
+    return [
+        _("Nobody in the chosen groups has “%(name)s”. Check the spelling of {{ %(name)s }}.") % {"name": name}
+        for name in (names_nobody_has(template, include, exclude) if nobody_has is None else nobody_has)
+    ]
+
+
+def names_nobody_has(template: Template, include: Iterable[int], exclude: Iterable[int]) -> list[str]:
+    """The placeholders of a text for which nobody in these groups has a value. May read all of them."""
     include, exclude = list(include), list(exclude)
     if not include or not template.placeholders or condition_problems([*include, *exclude]):
         return []
-    contacts = audience(include, exclude)
-    return [
-        _("Nobody in the chosen groups has “%(name)s”. Check the spelling of {{ %(name)s }}.")
-        % {"name": placeholder.name}
-        for placeholder in unknown_placeholders(contacts, template.placeholders)
-    ]
+    return [it.name for it in unknown_placeholders(audience(include, exclude), template.placeholders)]
+
+
+def placeholders_nobody_has(campaign: Campaign, include: Iterable[int], exclude: Iterable[int]) -> dict[str, list[str]]:
+    """The same of all texts of a campaign by their language, "" for the text itself. Raises TemplateError."""
+    texts = {"": campaign.body, **campaign.texts}
+    return {language: names_nobody_has(Template(text), include, exclude) for language, text in texts.items()}
 
 
 def unknown_placeholders(contacts: QuerySet[Contact], placeholders: Iterable[Placeholder]) -> list[Placeholder]:

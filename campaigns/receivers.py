@@ -9,7 +9,7 @@ from django.apps import AppConfig
 from django.apps import apps as all_apps
 from django.apps.registry import Apps
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db import Error as DatabaseError
 from django.db.models.signals import post_migrate, pre_migrate
 from django.dispatch import receiver
@@ -21,6 +21,7 @@ from sms_backends.signals import incoming_received, receipts_received
 
 from . import audit, audit_triggers, kept_figures, replies, tasks
 from . import receipts as receipt_service
+from .forecasting import changes
 from .models import User
 
 logger = logging.getLogger(__name__)
@@ -83,9 +84,14 @@ def ensure_schedules(*, app_config: AppConfig, using: str, apps: Apps = all_apps
 
 @receiver(pre_migrate, dispatch_uid="campaigns.figures")
 def stop_keeping_figures(*, app_config: AppConfig, plan: list[Any], using: str, **kwargs: Any) -> None:
-    """Migrations of the tables find no triggers on them; afterwards everything is counted anew."""
-    is_ours = app_config.name == "campaigns" and using == DEFAULT_DB_ALIAS
-    if is_ours and any(migration.app_label == "campaigns" for migration, _is_backwards in plan):
+    """
+    Migrations of the tables find no triggers on them where they must not; afterwards everything is counted anew.
+
+    PostgreSQL minds none of them on the way forward, and goes on keeping.
+    """
+    ours = [is_backwards for migration, is_backwards in plan if migration.app_label == "campaigns"]
+    is_in_the_way = any(ours) or (bool(ours) and connection.vendor != "postgresql")
+    if app_config.name == "campaigns" and using == DEFAULT_DB_ALIAS and is_in_the_way:
         kept_figures.stop_keeping()
 
 
@@ -95,6 +101,22 @@ def stop_guarding_the_trail(*, app_config: AppConfig, plan: list[Any], using: st
     is_ours = app_config.name == "campaigns" and using == DEFAULT_DB_ALIAS
     if is_ours and any(migration.app_label == "campaigns" for migration, _is_backwards in plan):
         audit_triggers.drop()
+
+
+@receiver(pre_migrate, dispatch_uid="campaigns.audience_changes")
+def stop_counting_changes(*, app_config: AppConfig, plan: list[Any], using: str, **kwargs: Any) -> None:
+    """SQLite cannot rebuild a table and keep its triggers; afterwards every forecast is outdated."""
+    is_ours = app_config.name == "campaigns" and using == DEFAULT_DB_ALIAS
+    if is_ours and any(migration.app_label == "campaigns" for migration, _is_backwards in plan):
+        changes.drop()
+
+
+@receiver(post_migrate, dispatch_uid="campaigns.audience_changes")
+def ensure_changes_are_counted(*, app_config: AppConfig, using: str, apps: Apps = all_apps, **kwargs: Any) -> None:
+    """What outdates a forecast is counted whenever there is where to count it."""
+    is_ours = app_config.name == "campaigns" and using == DEFAULT_DB_ALIAS
+    if is_ours and _is_there("campaigns", "AudienceChange", apps):
+        changes.ensure()
 
 
 @receiver(post_migrate, dispatch_uid="campaigns.audit")
@@ -111,7 +133,7 @@ def ensure_the_trail_is_guarded(*, app_config: AppConfig, using: str, apps: Apps
 def ensure_kept_figures(*, app_config: AppConfig, using: str, apps: Apps = all_apps, **kwargs: Any) -> None:
     """The triggers that keep the figures are there whenever the tables are."""
     is_ours = app_config.name == "campaigns" and using == DEFAULT_DB_ALIAS
-    if is_ours and _is_there("campaigns", "Figure", apps):
+    if is_ours and _is_there("campaigns", "DayRecount", apps):
         kept_figures.ensure()
 
 

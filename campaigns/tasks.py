@@ -9,7 +9,18 @@ from typing import ParamSpec
 
 from django.utils import timezone
 
-from . import balances, bulk, campaign_report, forwarding, importing, kept_figures, lifecycle, pace, reply_processing
+from . import (
+    balances,
+    bulk,
+    campaign_report,
+    forwarding,
+    importing,
+    kept_figures,
+    lifecycle,
+    pace,
+    past_days,
+    reply_processing,
+)
 from .forecasting import running as forecasts
 from .models import Campaign, Heartbeat
 from .reports import WORKER_BEAT
@@ -129,6 +140,13 @@ def count_forecast(forecast_id: int) -> None:
     """Count what sending a campaign would do."""
     if forecasts.work(forecast_id, seconds=TASK_SECONDS):
         wake("count_forecast", forecast_id)
+
+
+@never_raises
+def count_past_days() -> None:
+    """Count the figures by day of what is older than they are."""
+    if past_days.count(seconds=TASK_SECONDS):
+        wake("count_past_days")
 
 
 @never_raises

@@ -65,10 +65,11 @@ class CampaignSending(BaseAdmin):
 
     def _send_page(self, request: HttpRequest, campaign: Campaign, form: Any = None) -> TemplateResponse:
         """What will be sent to whom, and the one button that does it; how far it is counted, before that."""
-        problems = launch_problems(campaign, *group_ids(campaign))
         forecast: Forecast | None = None
         with suppress(TemplateError, ConditionsError):  # then it is among the problems
             forecast = running.holding(campaign, actor=acting_user(request))
+        known = running.known_of(forecast) if forecast is not None else None
+        problems = launch_problems(campaign, *group_ids(campaign), known)
         found = read(forecast, campaign) if forecast is not None and not problems else None
         context = {
             "title": _t("Send later") if form else _t("Send now?"),
@@ -143,7 +144,7 @@ class CampaignSending(BaseAdmin):
         """
         with transaction.atomic():
             locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
-            outdated = self._outdated(request, locked) if locked.is_editable else ""
+            outdated = self._outdated(request, locked, by_person=True) if locked.is_editable else ""
             if outdated:
                 self.message_user(request, outdated, messages.ERROR)
                 return HttpResponseRedirect(action_url(campaign, "launch"))
@@ -166,11 +167,11 @@ class CampaignSending(BaseAdmin):
         )
         return HttpResponseRedirect(campaign.get_absolute_url())
 
-    def _outdated(self, request: HttpRequest, campaign: Campaign) -> str:
+    def _outdated(self, request: HttpRequest, campaign: Campaign, *, by_person: bool = False) -> str:
         """Why what was confirmed is not what would be sent; empty when it is."""
         again = _t("Look at the figures again; nothing has been sent.")
         kept = running.latest(campaign)
-        changed = running.outdated(kept, campaign) if kept else []
+        changed = running.outdated(kept, campaign, by_person=by_person) if kept else []
         if request.POST.get("version") != campaign_version(campaign):
             return " ".join([changed_meanwhile(campaign.updated_at), *changed])
         if kept is None or kept.token != request.POST.get("forecast"):

@@ -17,7 +17,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import log
+from campaigns import log, past_days
 from campaigns.country_names import country_name
 from campaigns.dashboard import (
     NOT_DELIVERED,
@@ -143,6 +143,8 @@ class Dashboard:
     period: str
     periods: list[tuple[str, Any]] = field(default_factory=lambda: list(PERIOD_NAMES.items()))
     figures: PeriodFigures | None = None
+    #: What the figures do not cover yet, after an upgrade.
+    unfinished: past_days.Unfinished | None = None
     zone: str = ""
     sent: Number = Number("")
     delivered: Number = Number("")
@@ -177,6 +179,7 @@ def dashboard(request: HttpRequest, cards: Iterable[GatewayCard]) -> Dashboard:
 def _fill(board: Dashboard, figures: PeriodFigures) -> None:
     links = _Links(figures)
     board.figures, board.zone = figures, timezone.get_default_timezone_name()
+    board.unfinished = past_days.unfinished()
     total = figures.total
     board.sent = links.number(total.sent, log.TAKEN_SUM)
     board.delivered = links.number(total.delivered, S.DELIVERED, note=_percent_of_sent(total))

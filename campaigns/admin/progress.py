@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _t
 from django.utils.translation import ngettext
 
@@ -78,6 +79,8 @@ class Progress:
     #: How fast it goes and how long it will still take, in words; empty when nobody can tell.
     speed: str
     left: str
+    #: When it is over, where it stands still at night or on quiet days, and when that is; empty where it does not.
+    finish: str
     #: When it was looked at, and why nothing goes just now.
     at: datetime
     waits: list[Wait]
@@ -108,9 +111,10 @@ def progress_of(campaign: Campaign) -> Progress:
         canary=canary_progress(campaign),
         speed=_speed(pace),
         left=_left(pace),
+        finish=_finish(pace),
         at=timezone.now(),
         waits=campaign_waits(campaign) if figures.pending else [],
-        said=_said(campaign, figures, _left(pace)),
+        said=" ".join(filter(None, (_said(campaign, figures, _left(pace)), _finish(pace)))),
         spent=spent,
         guessed=guessed,
         done_url=log_url(campaign__id__exact=campaign.pk, status__exact=DONE),
@@ -185,6 +189,23 @@ def _speed(pace: Pace | None) -> str:
 
 def _left(pace: Pace | None) -> str:
     return duration(pace.done_at - timezone.now()) if pace is not None and pace.done_at is not None else ""
+
+
+def _finish(pace: Pace | None) -> str:
+    """For example: it finishes Tue 11:40 and waits for the sending hours from Mon 21:00 until Tue 09:00."""
+    if pace is None or pace.stops_at is None or pace.goes_on_at is None:
+        return ""
+    named = {"stop": _weekday(pace.stops_at), "on": _weekday(pace.goes_on_at)}
+    if pace.done_at is None:
+        return _t("It waits for the sending hours from %(stop)s until %(on)s.") % named
+    named["end"] = _weekday(pace.done_at)
+    return _t("It finishes %(end)s and waits for the sending hours from %(stop)s until %(on)s.") % named
+
+
+def _weekday(value: datetime) -> str:
+    """The day of the week and the time; the date where that could be another week's."""
+    is_near = abs(value - timezone.now()) < timedelta(days=6)
+    return date_format(timezone.localtime(value), "D H:i" if is_near else "D j M H:i")
 
 
 def poll_seconds(campaign: Campaign, progress: Progress | None) -> int:

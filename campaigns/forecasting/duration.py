@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -29,7 +30,8 @@ class Duration:
 
     `waiting` people cannot be written to at the beginning, the first of them from `opens_at` on. `ends_at` is when the
     last is handed over; None where that is not known. `too_late` people would not get it before the campaign's end.
-    `at_night` counts people, by time zone, who would be written to at night because no hours are set.
+    The first time that nobody who is left may be written to is from `stops_at` until `goes_on_at`. `at_night` counts
+    people, by time zone, who would be written to at night because no hours are set.
     """
 
     starts_at: datetime
@@ -41,6 +43,18 @@ class Duration:
     ends_at: datetime | None = None
     too_late: int = 0
     at_night: int = 0
+    stops_at: datetime | None = None
+    goes_on_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How what is left to send goes on. See `Duration`."""
+
+    ends_at: datetime | None = None
+    too_late: int = 0
+    stops_at: datetime | None = None
+    goes_on_at: datetime | None = None
 
 
 @dataclass
@@ -106,8 +120,20 @@ def foretell(campaign: Campaign, tally: Tally, *, at: datetime | None = None) ->
     )
     if rate is None:
         return found
-    ends_at, too_late = _run(groups, window, rate, starts_at, campaign.ends_at)
-    return replace(found, ends_at=ends_at, too_late=too_late)
+    course = _run(groups, window, rate, starts_at, campaign.ends_at)
+    return replace(
+        found,
+        ends_at=course.ends_at,
+        too_late=course.too_late,
+        stops_at=course.stops_at,
+        goes_on_at=course.goes_on_at,
+    )
+
+
+def course_of(campaign: Campaign, left: Mapping[tuple[str, str], float], per_second: float, at: datetime) -> Course:
+    """How a campaign goes on from this moment, with so many messages left by time zone and country."""
+    groups = [_Group(zone, country, left=n, each=1.0) for (zone, country), n in left.items() if n]
+    return _run(groups, window_of(campaign), per_second, at, campaign.ends_at)
 
 
 def _groups(tally: Tally, unit: str) -> list[_Group]:
@@ -130,27 +156,23 @@ def _waiting(groups: list[_Group], tally: Tally, window: Window | None, at: date
     return waiting, min(openings, default=None)
 
 
-def _run(
-    groups: list[_Group], window: Window | None, rate: float, at: datetime, end: datetime | None
-) -> tuple[datetime | None, int]:
-    """When the last message is handed over (None: never, or too far ahead), and how many are too late."""
-    now = at
+def _run(groups: list[_Group], window: Window | None, rate: float, at: datetime, end: datetime | None) -> Course:
+    """To the last message, as far as that is worked out: it may never come, or be too far ahead."""
+    now, standstill = at, Course()
     for _step in range(MOST_STEPS):
         left = [group for group in groups if group.left > 0]
         if not left:
-            return now, 0
+            return replace(standstill, ends_at=now)
         if end is not None and now >= end:
-            return end, _people(left)
+            return replace(standstill, ends_at=end, too_late=_people(left))
         may = [group for group in left if window is None or window.is_open(now, group.zone, group.country)]
         if not may:
-            openings = [
-                opening
-                for group in left
-                if window is not None and (opening := window.next_opening(now, group.zone, group.country))
-            ]
-            if not openings:
-                return None, _people(left)
-            now = min(openings)
+            opens_at = _next_opening(left, window, now)
+            if opens_at is None:
+                return replace(standstill, too_late=_people(left))
+            if standstill.stops_at is None:
+                standstill = Course(stops_at=now, goes_on_at=opens_at)
+            now = opens_at
             continue
         until = now + (STEP if window is None else _to_next_quarter(now))
         if window is None:
@@ -158,7 +180,13 @@ def _run(
         if end is not None:
             until = min(until, end)
         now = _send(may, rate, now, until)
-    return None, 0
+    return standstill
+
+
+def _next_opening(groups: list[_Group], window: Window | None, now: datetime) -> datetime | None:
+    """When the first of them may be written to again."""
+    found = (window.next_opening(now, group.zone, group.country) for group in groups) if window is not None else ()
+    return min((opening for opening in found if opening is not None), default=None)
 
 
 def _to_next_quarter(now: datetime) -> timedelta:

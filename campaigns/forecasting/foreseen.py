@@ -169,13 +169,13 @@ def foresee(campaign: Campaign) -> Foreseen:
 
     A text or a group that cannot be read is among the problems, and nobody is counted.
     """
-    problems = launch_problems(campaign, *group_ids(campaign))
     try:
         forecast = running.begin(campaign, at_once=True)
     except (TemplateError, ConditionsError):
+        problems = launch_problems(campaign, *group_ids(campaign))
         return Foreseen(campaign, Tally(), price_table(campaign.gateway), problems)
     found = read(forecast, campaign)
     if found is None:
         raise RuntimeError(forecast.problem or "The forecast was taken over by somebody else.")
-    found.problems = problems
+    found.problems = launch_problems(campaign, *group_ids(campaign), running.known_of(forecast))
     return found

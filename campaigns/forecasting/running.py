@@ -15,11 +15,12 @@ from django.utils import timezone, translation
 from campaigns import rehearsing
 from campaigns.composing import TemplateError
 from campaigns.models import Campaign, Forecast, ForecastKind, ForecastPart, ForecastStatus, User
+from campaigns.preflight import Known, group_ids, placeholders_nobody_has
 from campaigns.smart_groups import ConditionsError
 from campaigns.wakeups import wake
 
 from .counting import EXAMPLES, SAMPLES, Judge, Question, count_part
-from .stamps import stamp_of, what_changed
+from .stamps import persons_of, stamp_of, what_changed, who_changed
 from .tally import Tally, added
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ PART = 50_000
 AT_ONCE = 3000
 WORKERS = 2
 LEASE = timedelta(seconds=30)
+#: Who is in a smart group is compared person by person, and then believed for so long.
+BELIEVED = timedelta(seconds=15)
 
 
 def question_about(campaign: Campaign, kind: str) -> Question:
@@ -42,12 +45,48 @@ def latest(campaign: Campaign, kind: str = ForecastKind.PREFLIGHT) -> Forecast |
     return Forecast.objects.filter(campaign=campaign, kind=kind).first()
 
 
-def outdated(forecast: Forecast, campaign: Campaign) -> list[str]:
-    """What has changed since it was begun, in words; empty while it holds."""
+def outdated(forecast: Forecast, campaign: Campaign, *, by_person: bool = False) -> list[str]:
+    """
+    What has changed since it was begun, in words; empty while it holds.
+
+    A few queries, however many people there are. `by_person`: whoever is in the audience now is also compared with
+    those who were counted. Where smart groups are chosen that is done at any look, unless it was done a moment ago.
+    """
     try:
-        return what_changed(forecast.stamp, stamp_of(campaign, question_about(campaign, forecast.kind)))
+        question = question_about(campaign, forecast.kind)
+        if changed := what_changed(forecast.stamp, stamp_of(campaign, question), question):
+            return changed
+        if by_person or (question.smart.by_group and not _is_believed(forecast)):
+            return _compare(forecast, question)
     except (TemplateError, ConditionsError) as error:
         return [str(error)]
+    return []
+
+
+def _is_believed(forecast: Forecast) -> bool:
+    now = timezone.now()
+    return forecast.compared_at is not None and now - BELIEVED < forecast.compared_at <= now
+
+
+def _compare(forecast: Forecast, question: Question) -> list[str]:
+    now = timezone.now()
+    changed = who_changed(forecast.stamp, persons_of(question))
+    if not changed:
+        forecast.compared_at = now
+        Forecast.objects.filter(pk=forecast.pk, token=forecast.token).update(compared_at=now)
+    return changed
+
+
+def known_now(campaign: Campaign) -> Known | None:
+    """What is known of the people by a forecast that holds; None where there is none."""
+    with usual_language():
+        found = latest(campaign)
+        return None if found is None or outdated(found, campaign) else known_of(found)
+
+
+def known_of(forecast: Forecast) -> Known:
+    """What was found out of the people when the forecast was begun."""
+    return Known(forecast.people, forecast.stamp["nobody_has"])
 
 
 def holding(campaign: Campaign, kind: str = ForecastKind.PREFLIGHT, *, actor: User | None = None) -> Forecast:
@@ -72,7 +111,14 @@ def begin(
     Raises TemplateError and ConditionsError.
     """
     with usual_language():
-        stamp = stamp_of(campaign, question_about(campaign, kind))
+        question = question_about(campaign, kind)
+        began = timezone.now()
+        stamp = stamp_of(campaign, question)  # first: what changes while the people are looked at is then noticed
+        stamp |= persons_of(question)
+        stamp |= {
+            "is_smart": bool(question.smart.by_group),
+            "nobody_has": placeholders_nobody_has(campaign, *group_ids(campaign)),
+        }
         with transaction.atomic():
             Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)  # one at a time
             fresh = {
@@ -84,6 +130,7 @@ def begin(
                 "problem": "",
                 "started_at": timezone.now(),
                 "finished_at": None,
+                "compared_at": began,
                 "asked_by": actor,
             }
             forecast, _made = Forecast.objects.update_or_create(campaign=campaign, kind=kind, defaults=fresh)

@@ -20,8 +20,17 @@ from .campaigns import (
 )
 from .consent import ConsentAct, ConsentChange, Erasure, ErasureSalt
 from .contacts import Consent, ConsentKind, Contact, ContactGroup, OptOut, OptOutSource
-from .figures import NO_DELAY, WHOLE_DAY, DayFigure, Figure, GatewayMinute
-from .forecasts import Approval, ApprovalStatus, Forecast, ForecastKind, ForecastPart, ForecastStatus
+from .figures import NO_DELAY, WHOLE_DAY, DayFigure, DayRecount, Figure, GatewayMinute
+from .forecasts import (
+    Approval,
+    ApprovalStatus,
+    AudienceChange,
+    AudienceFact,
+    Forecast,
+    ForecastKind,
+    ForecastPart,
+    ForecastStatus,
+)
 from .former_numbers import FormerNumber
 from .gateways import GatewayPrice, GatewayState, Heartbeat, PriceList, RequestSlot
 from .holidays import Holiday
@@ -81,6 +90,8 @@ __all__ = [
     "Attempt",
     "Attribute",
     "AttributeKind",
+    "AudienceChange",
+    "AudienceFact",
     "AuditEvent",
     "AutomaticReply",
     "BulkAction",
@@ -102,6 +113,7 @@ __all__ = [
     "ContactImportRow",
     "Conversation",
     "DayFigure",
+    "DayRecount",
     "Erasure",
     "ErasureSalt",
     "EventKind",

@@ -108,6 +108,26 @@ class DayFigure(models.Model):
         return f"{self.day} {self.status} {self.reason}: {self.messages}"
 
 
+class DayRecount(models.Model):
+    """
+    How far the figures by day reach back: one row, or none where they were kept from the first message on.
+
+    Messages whose id is up to `left_to` are in no day's figures yet (`campaigns.past_days` counts them, the newest
+    first); 0: all are. `newest` is the id at which that began.
+    """
+
+    newest = models.BigIntegerField()
+    left_to = models.BigIntegerField()
+    #: Until when whoever counts them is believed to be alive; None while nobody does.
+    leased_until = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.left_to} of {self.newest} left"
+
+
 class GatewayMinute(models.Model):
     """What a gateway answered to the hand-overs that were begun in one minute (`campaigns.gateway_pulse`)."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -19,6 +21,40 @@ class ForecastKind(models.TextChoices):
     REHEARSAL = "rehearsal", _("rehearsal")
 
 
+class AudienceFact(StrEnum):
+    """What an audience depends on and may change at any time."""
+
+    #: Somebody was put into a group or taken out of it.
+    MEMBERS = "members"
+    #: What is known of somebody in a group was changed.
+    CONTACTS = "contacts"
+    OPT_OUTS = "opt_outs"
+    #: A number gets no marketing until an answer of it was reviewed, or does again.
+    HOLDS = "holds"
+    #: For a while nobody counted changes.
+    EVERYTHING = "everything"
+
+
+class AudienceChange(models.Model):
+    """
+    So many changes of something that audiences depend on, written by the database itself (`forecasting.changes`).
+
+    What holds is the sum over all rows of a fact and group, which only ever grows: PostgreSQL appends a row with each
+    statement, and the sweeper folds them. `group_id` is 0 where no group is concerned.
+    """
+
+    fact = models.CharField(max_length=10)
+    group_id = models.BigIntegerField(default=0)
+    changes = models.BigIntegerField()
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["fact", "group_id"], name="audience_change")]
+
+    def __str__(self) -> str:
+        return f"{self.fact} {self.group_id}: {self.changes}"
+
+
 class ForecastStatus(models.TextChoices):
     """How far the counting is."""
 
@@ -32,7 +68,8 @@ class Forecast(models.Model):
     The latest forecast of a kind for a campaign.
 
     `stamp` is what it was computed from; where the same question gives another stamp now, the forecast is outdated.
-    `token` names one counting, so that work begun for an earlier one comes to nothing.
+    `token` names one counting, so that work begun for an earlier one comes to nothing. `compared_at`: when everybody in
+    the groups was last compared with those who were counted, person by person.
     """
 
     campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="forecasts")
@@ -45,6 +82,7 @@ class Forecast(models.Model):
     problem = models.TextField(blank=True)
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
+    compared_at = models.DateTimeField(null=True)
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
 
     class Meta:

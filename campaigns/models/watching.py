@@ -9,12 +9,17 @@ from .campaigns import Campaign
 
 
 class CampaignMinute(models.Model):
-    """How many messages of a campaign had been handed over when it was last looked at within this minute."""
+    """
+    How many messages of a campaign had been handed over when it was last looked at within this minute.
+
+    `waiting`: how many waited then, by time zone and country ("Europe/Moscow|RU"); None where no hours are set.
+    """
 
     campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="minutes", db_index=False)
     minute = models.DateTimeField()
     at = models.DateTimeField()
     handed_over = models.PositiveBigIntegerField()
+    waiting = models.JSONField(null=True)
 
     class Meta:
         verbose_name = _("minute of a campaign")

@@ -9,10 +9,11 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from campaigns import bulk, day_figures, importing, kept_figures, lifecycle, receipts
+from campaigns import bulk, day_figures, importing, kept_figures, lifecycle, past_days, receipts
 from campaigns.balances import ask_due_balances
 from campaigns.brakes import may_be_claimed
 from campaigns.erasing import finish_erasures
+from campaigns.forecasting import changes
 from campaigns.forecasting import running as forecasts
 from campaigns.gateway_control import closed_gateways
 from campaigns.gateway_pulse import record_pulse
@@ -76,7 +77,9 @@ def sweep() -> None:
         poll_receipts,
         give_up_waiting,
         kept_figures.fold,
+        changes.fold,
         day_figures.close_days,
+        wake_past_days,
         record_pulse,
         ask_due_balances,
     )
@@ -143,6 +146,12 @@ def wake_forecasts() -> None:
     """Take up forecasts whose workers are gone."""
     for pk in forecasts.stalled():
         wake("count_forecast", pk)
+
+
+def wake_past_days() -> None:
+    """Count on where the figures by day do not reach back to the first message."""
+    if past_days.is_waiting():
+        wake("count_past_days")
 
 
 def wake_replies() -> None:

@@ -11,8 +11,8 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from campaigns import day_figures, figure_triggers, kept_figures
-from campaigns.models import NO_DELAY, WHOLE_DAY, DayFigure, Figure, SentMessage
+from campaigns import day_figures, figure_triggers, kept_figures, past_days
+from campaigns.models import NO_DELAY, WHOLE_DAY, DayFigure, SentMessage
 from campaigns.sending.openings import fail_too_late, round_end
 from campaigns.sending.sweeper import sweep
 from campaigns.spent import today
@@ -186,18 +186,8 @@ class TestChecking:
         kept_figures.stop_keeping()
         sent_message()
         assert kept_figures.ensure()
+        assert not past_days.count_portion()
         assert by_state() == {"sent": 1}
-
-    def test_an_installation_that_kept_no_days_gets_all_of_them(self):
-        """As after an upgrade: triggers of an older version, and no row here."""
-        sent_message(1)
-        sent_message(2, status="delivered")
-        kept_figures.fold()
-        kept_figures.stop_keeping()
-        DayFigure.objects.all().delete()
-        Figure.objects.update(hour=None)
-        assert kept_figures.ensure()
-        assert by_state() == {"delivered": 1, "sent": 1}
 
 
 @pytest.mark.postgresql

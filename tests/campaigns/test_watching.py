@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from campaigns import lifecycle, pace
+from campaigns.admin import progress
 from campaigns.admin.trail import trail
 from campaigns.advice import FAILURES, SUPPRESSIONS, what_to_do
+from campaigns.forecasting import running
 from campaigns.models import (
     Campaign,
     CampaignMinute,
     CampaignStatus,
     FailureReason,
+    Forecast,
     GatewayState,
     Heartbeat,
     MessageStatus,
+    SentMessage,
     SuppressionReason,
 )
 from campaigns.problems import problems_of
@@ -29,7 +34,18 @@ from campaigns.tasks import send_campaign
 from campaigns.waiting import campaign_waits
 from sms_backends import Reason, RecipientRejectedError
 from tests.campaigns import providers
-from tests.campaigns.building import launched, make_message, make_user, number, send, set_prices
+from tests.campaigns.building import (
+    launched,
+    make_campaign,
+    make_contact,
+    make_group,
+    make_message,
+    make_user,
+    number,
+    send,
+    set_prices,
+    there,
+)
 from tests.campaigns.screens import campaign_url, log_url, said, sign_in, sign_in_superuser, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -135,6 +151,102 @@ def test_what_was_handed_over_long_ago_says_nothing_of_the_pace():
     assert pace.pace_of(campaign, campaign_figures(campaign)) is None
     campaign.status = CampaignStatus.PAUSED
     assert pace.pace_of(campaign, campaign_figures(campaign)) is None
+
+
+#: A Monday, ten in the evening less an hour in Moscow, seven in the evening in Berlin.
+EVENING = datetime(2026, 6, 1, 17, 0, tzinfo=UTC)
+HOURS: dict[str, Any] = {"window_start": time(9), "window_end": time(21)}
+
+
+def at_the_hour(monkeypatch, now: datetime) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: now)
+
+
+def going(monkeypatch, *, sent: int, waiting: int, now: datetime = EVENING, **fields: Any) -> Campaign:
+    """A campaign to people in Moscow with hours, which handed over so many within the last minute."""
+    at_the_hour(monkeypatch, now - timedelta(minutes=1))
+    campaign = launched(contacts=waiting, **{**HOURS, **fields})
+    campaign.messages.update(time_zone="Europe/Moscow", region="RU")
+    pace.note(campaign.pk)
+    at_the_hour(monkeypatch, now)
+    for n in range(sent):
+        make_message(number(1000 + n), campaign=campaign, status=MessageStatus.SENT)
+    return campaign
+
+
+def test_the_night_is_foreseen(monkeypatch):
+    campaign = going(monkeypatch, sent=6, waiting=400)  # 0.1 a second; 360 until nine
+    found = there(pace.pace_of(campaign, campaign_figures(campaign)))
+    assert found.per_second == pytest.approx(0.1)
+    assert found.stops_at == EVENING + timedelta(hours=1)
+    morning = datetime(2026, 6, 2, 6, 0, tzinfo=UTC)
+    assert found.goes_on_at == morning
+    assert there(found.done_at) - morning == pytest.approx(timedelta(seconds=400), abs=timedelta(seconds=2))
+
+
+def test_what_is_over_before_the_night_does_not_wait(monkeypatch):
+    campaign = going(monkeypatch, sent=6, waiting=10)
+    found = there(pace.pace_of(campaign, campaign_figures(campaign)))
+    assert (found.stops_at, found.goes_on_at) == (None, None)
+    assert there(found.done_at) - EVENING == pytest.approx(timedelta(seconds=100), abs=timedelta(seconds=2))
+
+
+def test_at_night_the_pace_that_is_set_tells_when_it_is_over(monkeypatch):
+    night = datetime(2026, 6, 1, 22, 0, tzinfo=UTC)
+    morning = datetime(2026, 6, 2, 6, 0, tzinfo=UTC)
+    campaign = going(monkeypatch, sent=0, waiting=20, now=night, max_per_second=2)
+    found = there(pace.pace_of(campaign, campaign_figures(campaign)))
+    assert (found.per_second, found.stops_at, found.goes_on_at) == (0.0, night, morning)
+    assert found.done_at == morning + timedelta(seconds=10)
+    campaign.max_per_second = None
+    found = there(pace.pace_of(campaign, campaign_figures(campaign)))
+    assert (found.done_at, found.goes_on_at) == (None, morning)
+
+
+def test_a_campaign_that_stands_still_by_day_foresees_nothing(monkeypatch):
+    campaign = going(monkeypatch, sent=0, waiting=20, max_per_second=2)
+    assert pace.pace_of(campaign, campaign_figures(campaign)) == pace.Pace(0.0, None)
+
+
+def test_who_waits_where_is_noted_once_a_minute(monkeypatch):
+    campaign = going(monkeypatch, sent=0, waiting=3)
+    noted = CampaignMinute.objects.filter(campaign=campaign)
+    assert [row.waiting for row in noted.all()] == [{"Europe/Moscow|RU": 3}]
+    SentMessage.objects.filter(phone_number=number(1)).update(time_zone="Europe/Berlin", region="DE")
+    at_the_hour(monkeypatch, EVENING - timedelta(minutes=1))
+    pace.note(campaign.pk)
+    assert [row.waiting for row in noted.all()] == [{"Europe/Moscow|RU": 3}]
+    at_the_hour(monkeypatch, EVENING)
+    pace.note(campaign.pk)
+    assert noted.get(minute=EVENING).waiting == {"Europe/Moscow|RU": 2, "Europe/Berlin|DE": 1}
+    Campaign.objects.update(window_start=None, window_end=None)
+    at_the_hour(monkeypatch, EVENING + timedelta(minutes=1))
+    pace.note(campaign.pk)
+    assert there(noted.order_by("minute").last()).waiting is None
+
+
+def test_before_anything_was_noted_the_page_before_sending_tells_who_lives_where():
+    group = make_group()
+    make_contact("+78432000000", group)
+    make_contact("+4915123456789", group)
+    campaign = make_campaign(group, **HOURS)
+    running.begin(campaign, at_once=True)
+    assert pace._left_by_zone(campaign, 10) == {("Europe/Moscow", "RU"): 5.0, ("Europe/Berlin", "DE"): 5.0}
+    Forecast.objects.all().delete()
+    campaign.time_zones = ["Europe/Moscow", "Asia/Omsk"]
+    assert pace._left_by_zone(campaign, 10) == {("Europe/Moscow", ""): 5.0, ("Asia/Omsk", ""): 5.0}
+
+
+def test_the_page_says_when_it_finishes_and_how_long_it_waits(client, monkeypatch):
+    campaign = going(monkeypatch, sent=6, waiting=400)
+    words = progress._finish(pace.pace_of(campaign, campaign_figures(campaign)))
+    assert words == "It finishes Tue 06:06 and waits for the sending hours from Mon 18:00 until Tue 06:00."
+    sign_in_superuser(client)
+    assert words in progress.progress_of(campaign).said
+    assert progress._finish(pace.Pace(0.0, None, EVENING, EVENING + timedelta(hours=12))) == (
+        "It waits for the sending hours from Mon 17:00 until Tue 05:00."
+    )
+    assert progress._finish(pace.Pace(1.0, EVENING)) == ""
 
 
 def test_whoever_sends_notes_how_far_it_has_come(provider):

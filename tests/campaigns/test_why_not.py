@@ -37,7 +37,7 @@ from tests.campaigns.building import (
     send,
 )
 from tests.campaigns.screens import campaign_url, log_url, sign_in, sign_in_superuser, text_of
-from tests.campaigns.smart_groups.conditions import make_smart_group, on
+from tests.campaigns.smart_groups.conditions import make_smart_group, on, stored
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
@@ -64,7 +64,9 @@ def stand(campaign: Campaign, status: MessageStatus, **fields) -> SentMessage:
 
 def test_who_got_it_is_told_so(provider):
     campaign = send(launched(contacts=1))
-    assert why_not(campaign, number(1)).why == Why.ON_ITS_WAY
+    answer = why_not(campaign, number(1))
+    assert answer.why == Why.ON_ITS_WAY
+    assert "overdue" not in words(answer)
     report(DeliveryStatus.DELIVERED, 1)
     answer = why_not(campaign, number(1))
     assert answer.why == Why.GOT_IT
@@ -81,6 +83,12 @@ def test_what_is_being_handed_over_is_on_its_way():
     campaign = launched()
     stand(campaign, MessageStatus.SENDING)
     assert why_not(campaign, number(70)).why == Why.ON_ITS_WAY
+
+
+def test_what_a_worker_has_taken_and_not_handed_over_still_waits():
+    campaign = launched()
+    stand(campaign, MessageStatus.CLAIMED)
+    assert why_not(campaign, number(70)).why == Why.WAITING
 
 
 @pytest.mark.parametrize("status", [MessageStatus.UNDELIVERED, MessageStatus.EXPIRED])
@@ -220,6 +228,11 @@ def test_who_waits_for_the_pace_is_told_the_pace():
     assert "no more than 3 go each second" in waiting(launched(contacts=1, max_per_second=3))
 
 
+def test_of_two_paces_the_slower_is_told():
+    GatewayState.objects.create(alias="default", max_per_second=2)
+    assert "no more than 2 go each second" in waiting(launched(contacts=1, max_per_second=3))
+
+
 def test_who_waits_for_the_preparation_is_told_so():
     campaign = launched(contacts=1)
     Campaign.objects.filter(pk=campaign.pk).update(status=CampaignStatus.FREEZING)
@@ -247,6 +260,22 @@ def test_who_waits_for_the_gateway_is_told_its_reason_and_until_when():
     assert "spend limit for today" in waiting(campaign)
     GatewayState.objects.filter(pk=state.pk).update(paused_at=timezone.now(), pause_reason="no_funds")
     assert "paused (no money on the account)" in waiting(campaign)
+
+
+def test_what_a_gateway_asked_for_and_is_over_holds_nobody():
+    past = timezone.now() - timedelta(seconds=1)
+    GatewayState.objects.create(alias="default", held_until=past, spent_until=past)
+    assert "others are before it" in waiting(launched(contacts=1))
+
+
+def test_it_is_morning_where_the_recipient_lives():
+    now = timezone.now()
+    hours = ((now - timedelta(hours=1)).time(), (now + timedelta(hours=1)).time())
+    campaign = launched(contacts=1, window_start=hours[0], window_end=hours[1])
+    campaign.messages.update(time_zone="UTC")
+    assert "outside the sending hours" not in waiting(campaign)
+    campaign.messages.update(time_zone="Asia/Vladivostok")
+    assert "outside the sending hours" in waiting(campaign)
 
 
 def test_who_waits_for_the_morning_is_told_when_it_comes():
@@ -301,6 +330,20 @@ def test_who_is_in_other_groups_is_told_in_which_and_for_which_was_asked():
     assert "in none of them. It is in: “Staff”" in words(answer)
 
 
+def test_who_is_in_other_groups_and_has_opted_out_is_told_both():
+    campaign = launched(contacts=1)
+    make_contact(number(5), make_group("Staff"))
+    record_opt_out(number(5), source=OptOutSource.OPERATOR)
+    said = words(why_not(campaign, number(5)))
+    assert "in none of them" in said
+    assert "It would get nothing anyway. It opted out" in said
+
+
+def test_a_campaign_without_groups_says_so():
+    make_contact(number(5))
+    assert "asked for no group at all" in words(why_not(make_campaign(), number(5)))
+
+
 def test_who_is_in_no_group_is_told_so():
     campaign = launched(contacts=1)
     make_contact(number(5))
@@ -347,7 +390,29 @@ def test_a_smart_group_says_what_it_asked_for():
     make_contact(number(5), language="de")
     answer = why_not(campaign, number(5))
     assert answer.why == Why.NOT_IN_AUDIENCE
-    assert "“Kazan”: " in words(answer)
+    assert "“Kazan”: Language is “ru”." in words(answer)
+
+
+def test_who_has_come_to_meet_a_smart_group_since_is_told_no_condition():
+    make_contact(number(5), language="de")
+    make_contact(number(1), language="ru")
+    campaign = launched_to(make_smart_group(on("language", "equals", "ru"), name="Kazan"))
+    Contact.objects.filter(phone_number=number(5)).update(language="ru")
+    said = words(why_not(campaign, number(5)))
+    assert "it joined later" in said
+    assert "Language is" not in said
+
+
+def test_a_smart_group_is_judged_by_what_it_asked_for_at_the_launch():
+    smart = make_smart_group(on("language", "equals", "ru"), name="Kazan")
+    make_contact(number(1), language="ru")
+    campaign = launched_to(smart)
+    smart.conditions = stored(on("language", "equals", "de"))
+    smart.save()
+    make_contact(number(5), language="de")
+    said = words(why_not(campaign, number(5)))
+    assert "The contact is in none of them" in said
+    assert "“Kazan”: Language is “ru”." in said
 
 
 def test_a_number_that_was_given_up_leads_to_the_person():
@@ -357,12 +422,11 @@ def test_a_number_that_was_given_up_leads_to_the_person():
     contact.phone_number = number(44)
     contact.save()
     merging.note_number_change(contact, number(33), actor=None)
-    answer = why_not(campaign, number(33))
-    assert answer.why == Why.OTHER_NUMBER
-    assert answer.message == message_to(before)
-    answer = why_not(campaign, number(44))
-    assert answer.why == Why.OTHER_NUMBER
-    assert answer.message == message_to(before)
+    for asked in (number(33), number(44)):
+        answer = why_not(campaign, asked)
+        assert answer.why == Why.OTHER_NUMBER
+        assert answer.message == message_to(before)
+        assert answer.contact == contact
 
 
 def test_who_was_erased_is_still_answered_for(provider):
@@ -384,6 +448,10 @@ def test_while_it_is_prepared_a_turn_may_not_have_come():
     campaign = make_campaign(make_group(contacts=1))
     lifecycle.launch(campaign, actor=None)
     assert why_not(campaign, number(1)).why == Why.NOT_SENT_YET
+    lifecycle.pause(campaign, actor=None)
+    answer = why_not(campaign, number(1))
+    assert answer.why == Why.NOT_SENT_YET
+    assert "joined later" not in words(answer)
 
 
 def test_who_is_not_in_a_campaign_that_was_sent_again_is_told_of_the_first():
@@ -409,6 +477,43 @@ def test_the_page_says_what_is_wrong_with_a_number_or_a_campaign(client):
     page = text_of(client.get(PAGE, {"number": "12", "campaign": "77777777777777777777777"}))
     assert "too short" in page
     assert "Select a valid choice" in page
+
+
+def test_an_address_that_nobody_would_type_is_answered(client):
+    sign_in(client, "view_sentmessage")
+    page = text_of(client.get(PAGE, {"number": number(1), "campaign": "7" * 5000}))
+    assert "Select a valid choice" in page
+
+
+def test_who_may_not_see_whole_numbers_sees_none_in_the_answer(client):
+    campaign = launched(contacts=1)
+    sign_in(client, "view_sentmessage", sees=False)
+    page = text_of(client.get(PAGE, {"message": message_to(number(1)).pk, "campaign": campaign.pk}))
+    assert "It waits to be sent." in page
+    assert number(1) not in page
+
+
+AGAIN = "it can be sent again to those not reached"
+
+
+@pytest.mark.parametrize("status", [MessageStatus.FAILED, MessageStatus.UNDELIVERED, MessageStatus.UNKNOWN])
+def test_what_was_not_reached_can_be_sent_again_once(client, status):
+    campaign = launched()
+    row = stand(campaign, status)
+    sign_in(client, "view_sentmessage")
+    asked = {"number": number(70), "campaign": campaign.pk}
+    assert AGAIN in text_of(client.get(PAGE, asked))
+    again = make_message(number(70), campaign=make_campaign(name="Sale, again"))
+    SentMessage.objects.filter(pk=row.pk).update(superseded_by=again)
+    assert AGAIN not in text_of(client.get(PAGE, asked))
+
+
+def test_what_waits_or_was_delivered_is_not_sent_again(client):
+    campaign = launched(contacts=1)
+    stand(campaign, MessageStatus.DELIVERED)
+    sign_in(client, "view_sentmessage")
+    for asked in (number(1), number(70)):
+        assert AGAIN not in text_of(client.get(PAGE, {"number": asked, "campaign": campaign.pk}))
 
 
 def test_a_campaign_older_than_those_offered_can_be_asked_about(client, monkeypatch):

@@ -77,6 +77,18 @@ def test_what_does_not_fit_into_the_evening_goes_on_in_the_morning():
     assert found.waiting == 0
     morning = datetime(2026, 6, 1, 23, 0, tzinfo=UTC)  # nine there
     assert found.ends_at == morning + timedelta(seconds=5600)
+    assert (found.stops_at, found.goes_on_at) == (datetime(2026, 6, 1, 11, 0, tzinfo=UTC), morning)
+
+
+def test_while_somebody_may_be_written_to_it_does_not_stand_still():
+    found = foretell(campaign(max_per_second=1, **DAY), people(vladivostok=20_000, moscow=60_000), at=MORNING)
+    assert found.stops_at == datetime(2026, 6, 1, 18, 0, tzinfo=UTC)  # nine in the evening in Moscow, four there
+    assert found.goes_on_at == datetime(2026, 6, 1, 23, 0, tzinfo=UTC)
+
+
+def test_what_is_over_before_the_evening_stands_still_at_no_time():
+    found = foretell(campaign(max_per_second=10, **DAY), people(moscow=10), at=MORNING)
+    assert (found.stops_at, found.goes_on_at) == (None, None)
 
 
 def test_those_who_are_open_share_the_rate_and_all_of_it_is_used():

@@ -12,17 +12,15 @@ from campaigns.forecasting import counting, running
 from campaigns.forecasting.foreseen import foresee, read
 from campaigns.models import (
     Campaign,
-    Contact,
     Forecast,
     ForecastKind,
     ForecastPart,
     ForecastStatus,
-    OptOut,
     OptOutSource,
     SentMessage,
 )
 from campaigns.sending import sweeper
-from tests.campaigns.building import frozen, make_campaign, make_contact, make_group, number, send, set_prices, there
+from tests.campaigns.building import frozen, make_campaign, make_group, number, send, there
 
 pytestmark = pytest.mark.django_db
 
@@ -146,81 +144,6 @@ def test_thrown_away_while_it_is_counted_it_stops(campaign, woken, monkeypatch):
     assert not running._count(part, counting.Judge(running.question_about(campaign, ForecastKind.REHEARSAL)))
     assert not running.work(forecast.pk, seconds=None)
     assert not running.throw_away(campaign, ForecastKind.REHEARSAL)
-
-
-def change_text(campaign: Campaign) -> None:
-    campaign.body = "Good morning"
-    campaign.save()
-
-
-def change_kind(campaign: Campaign) -> None:
-    campaign.kind = "marketing"
-    campaign.save()
-
-
-def change_somebody(campaign: Campaign) -> None:
-    contact = there(Contact.objects.first())
-    contact.first_name = "Anna"
-    contact.save()
-
-
-def exchange_somebody(campaign: Campaign) -> None:
-    group = campaign.include_groups.get()
-    there(group.contacts.order_by("pk").first()).groups.clear()
-    moved = make_contact(number(70), group)
-    Contact.objects.filter(pk=moved.pk).update(updated_at=timezone.now() - timedelta(days=1))
-
-
-def add_somebody(campaign: Campaign) -> None:
-    make_contact(number(77), campaign.include_groups.get())
-
-
-def opt_somebody_out(campaign: Campaign) -> None:
-    optouts.record_opt_out(number(1), source=OptOutSource.OPERATOR)
-
-
-def lift_an_opt_out(campaign: Campaign) -> None:
-    OptOut.objects.get(phone_number=number(2)).delete()
-
-
-def change_prices(campaign: Campaign) -> None:
-    set_prices(p7="3")
-
-
-def change_groups(campaign: Campaign) -> None:
-    other = make_group("Others")
-    there(Contact.objects.first()).groups.add(other)
-    campaign.exclude_groups.add(other)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (change_text, "The text was changed."),
-        (change_kind, "The kind of the campaign was changed."),
-        (change_somebody, "Somebody in the chosen groups was changed"),
-        (exchange_somebody, "Somebody in the chosen groups was changed, or is another person"),
-        (add_somebody, "there are 11 people in them now"),
-        (opt_somebody_out, "Somebody opted out"),
-        (lift_an_opt_out, "an opt-out was lifted"),
-        (change_prices, "The prices of the gateway were changed."),
-        (change_groups, "Other groups were chosen"),
-    ],
-)
-def test_it_says_what_has_changed_and_is_counted_anew(campaign, woken, change, words):
-    optouts.record_opt_out(number(2), source=OptOutSource.OPERATOR)
-    before = running.holding(campaign)
-    counted_in_turns(before)
-    assert running.outdated(before, campaign) == []
-    change(campaign)
-    assert words in " ".join(running.outdated(before, campaign))
-    assert running.holding(campaign).token != before.token
-
-
-def test_settings_of_the_installation_count_as_a_change(campaign, woken, settings):
-    before = running.holding(campaign)
-    settings.SMS_ONLY_TO = [number(1)]
-    assert "settings" in " ".join(running.outdated(before, campaign))
 
 
 def test_an_audience_of_nobody_is_counted(woken):
