@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, time, timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
@@ -191,13 +191,18 @@ def test_it_says_what_has_changed_and_is_counted_anew(campaign, settings, name):
         "attributes": {"city": "Omsk"},
         "consent": "given",
         "consent_kind": "service",
-        "archived_at": datetime(2026, 1, 5, tzinfo=UTC),
     }.items(),
 )
 def test_whatever_of_a_contact_decides_what_is_sent_counts(campaign, column, value):
     before = running.holding(campaign)
     Contact.objects.filter(phone_number=PLAIN).update(**{column: value})
     assert running.outdated(before, campaign) == [WHO]
+
+
+def test_whoever_is_put_into_the_archive_is_missed(campaign):
+    before = running.holding(campaign)
+    Contact.objects.filter(phone_number=PLAIN).update(archived_at=timezone.now())
+    assert "there are 9 people in them now" in " ".join(running.outdated(before, campaign))
 
 
 @pytest.mark.parametrize(
