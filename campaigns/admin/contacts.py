@@ -24,7 +24,7 @@ from campaigns.merging import note_number_change
 from campaigns.models import Campaign, Contact
 
 from .base import BaseAdmin, Selection, acting_user
-from .bulk import IN_REQUEST_SECONDS, BulkActionsMixin, offer_list, stored_selection
+from .bulk import BulkActionsMixin, offer_list, stored_selection, work_at_once
 from .changes import changes_of
 from .contact_actions import CONTACT_ACTIONS
 from .contact_consent import CONSENT_FIELDS, ContactConsentMixin
@@ -120,8 +120,7 @@ class ContactAdmin(ContactConsentMixin, BulkActionsMixin, BaseAdmin):
             total=selection.count,
             actor=acting_user(request),
         )
-        bulk.run(action.pk, seconds=IN_REQUEST_SECONDS)
-        action.refresh_from_db()
+        work_at_once(action)
         campaign = Campaign.objects.filter(pk=action.progress.get("campaign")).first()
         if campaign is None:
             return HttpResponseRedirect(action.get_absolute_url())

@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import PASSWORD, running_installation
 from tests.browser.operator import Operator
 from tests.dirty_file import DirtyFile, make_dirty_file
 from tests.faults.installation import SendingInstallation
-from tests.faults.storage import Storage
-from tests.processes import free_port, wait_for
+from tests.processes import wait_for
 
 pytestmark = pytest.mark.browser
 
-PASSWORD = "correct horse battery"
 ROW_COUNT = 100_000
 #: Milliseconds that the slowest step may take: checking so many rows on a busy machine.
 PATIENCE = 240_000
@@ -29,14 +28,8 @@ def dirty() -> DirtyFile:
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[SendingInstallation]:
-    """Runs, with an empty database."""
-    storage = Storage(f"sqlite:///{tmp_path / 'db.sqlite3'}", "")
-    installation = SendingInstallation(
-        tmp_path, storage, free_port(), DJANGO_SUPERUSER_USERNAME="anna", DJANGO_SUPERUSER_PASSWORD=PASSWORD
-    )
-    installation.start_all()
-    yield installation
-    installation.kill_everything()
+    with running_installation(tmp_path) as running:
+        yield running
 
 
 @pytest.fixture
