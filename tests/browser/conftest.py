@@ -41,8 +41,9 @@ def browser() -> Iterator[Browser]:
 def running_installation(folder: Path) -> Iterator[SendingInstallation]:
     """Web and workers on SQLite, with an empty database; `anna` may do everything."""
     storage = Storage(f"sqlite:///{folder / 'db.sqlite3'}", "")
-    administrator = {"DJANGO_SUPERUSER_USERNAME": "anna", "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-    installation = SendingInstallation(folder, storage, free_port(), **administrator)
+    installation = SendingInstallation(
+        folder, storage, free_port(), DJANGO_SUPERUSER_USERNAME="anna", DJANGO_SUPERUSER_PASSWORD=PASSWORD
+    )
     installation.start_all()
     try:
         yield installation
