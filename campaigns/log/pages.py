@@ -144,7 +144,9 @@ def _equal(stream: Stream) -> list[str]:
     # The conditions of the indexes, word by word, as SQLite needs them.
     if _NO_REASON not in stream.items():
         return [*conditions, "reason > ''"] if "reason" in stream else conditions
-    return [*conditions, "reason = ''", *([_STATUS_WITH_REASON] if stream["status"] in WITH_REASON else [])]
+    if connection.vendor != "sqlite" or stream["status"] not in WITH_REASON:
+        return [*conditions, "reason = ''"]  # PostgreSQL sees by itself that the one state is among them
+    return [*conditions, "reason = ''", _STATUS_WITH_REASON]
 
 
 def _compiled(condition: Q) -> tuple[list[str], Sequence[Any]]:

@@ -91,7 +91,7 @@ def test_messages_that_failed_without_a_reason_are_linked_without_those_that_hav
     listed = {reason.label: client.get(reason.number.url) for reason in board.reasons}
     found = {label: [row.phone_number for row in page.context["cl"].result_list] for label, page in listed.items()}
     assert found == {"failed": [number(1)], "failed: subscriber barred": [number(3), number(2)]}
-    assert "reason: none known" in text_of(listed["failed"])
+    assert "Reason: none known" in text_of(listed["failed"])
 
 
 def test_the_period_is_chosen_by_the_address_and_seven_days_without_one(client):
