@@ -177,6 +177,7 @@ def test_one_message_survives_the_end_of_the_session(sign_in, complaints):
     page = olga.page
     page.get_by_label("Phone number").fill(number(1))
     page.get_by_label("Text").fill("Your parcel is here")
+    expect(page.locator("#number-hint")).to_contain_text(number(1))  # was asked for while signed in
     Session.objects.all().delete()
     page.get_by_role("button", name="Send", exact=True).click()
     sign_in_again(page)
