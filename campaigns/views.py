@@ -67,6 +67,7 @@ def quick_send(request: HttpRequest) -> HttpResponse:
             **admin.site.each_context(request),
             "title": _("Send one message"),
             "form": form,
+            "keeper": f"{request.user.pk}:quick",
             "is_waiting": is_waiting,
             "workers_alive": workers_alive(),
             **result,

@@ -172,6 +172,12 @@ class NumberSearchMixin:
         return super().get_search_results(request, queryset, search_term)  # type: ignore[misc,no-any-return]
 
 
+def _newest(queryset: QuerySet[Any]) -> int:
+    """The highest id; 0 if there is none."""
+    newest: int | None = queryset.order_by().aggregate(newest=Max("pk"))["newest"]
+    return newest or 0
+
+
 class Selection:
     """
     The rows that an action is for, fixed when its page is first shown.
@@ -182,12 +188,9 @@ class Selection:
 
     def __init__(self, request: HttpRequest, queryset: QuerySet[Any], *, limit: int | None = None) -> None:
         posted = request.POST.get("up_to", "")
-        newest = queryset.order_by().aggregate(newest=Max("pk"))["newest"]
-        self.up_to = int(posted) if posted.isdecimal() else newest or 0
-        self.rows = queryset.model._default_manager.filter(
-            pk__in=queryset.filter(pk__lte=self.up_to).order_by().values("pk")
-        )
-        self.count = self.rows.count() if limit is None else self.rows.order_by()[: limit + 1].count()
+        self.up_to = int(posted) if posted.isdecimal() else _newest(queryset)
+        self.rows = queryset.filter(pk__lte=self.up_to).order_by()
+        self.count = self.rows.count() if limit is None else self.rows[: limit + 1].count()
         self.is_more = limit is not None and self.count > limit
         self.is_confirmed = request.POST.get("confirm") == "yes"
         self._request = request
@@ -216,8 +219,8 @@ class Selection:
         return people(self.count)
 
     def sample(self, size: int = 10) -> list[Model]:
-        """The first rows, to be shown."""
-        return list(self.rows[:size])
+        """The newest rows, to be shown."""
+        return list(self.rows.prefetch_related(None).order_by("-pk")[:size])
 
 
 def confirm_selection(

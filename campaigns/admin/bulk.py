@@ -27,6 +27,8 @@ from .keyset import AFTER, BEFORE
 
 #: So long a request works at an action itself; what is left then is a worker's.
 IN_REQUEST_SECONDS = 1.0
+#: With more rows than this a request does not begin: it could not come to their end.
+MOST_ROWS_IN_REQUEST = 20_000
 #: Parameters of a list that do not choose rows.
 _NO_FILTERS = {BEFORE, AFTER, "p", "o", "all"}
 
@@ -130,10 +132,16 @@ def stored_selection(request: HttpRequest, selection: Selection) -> dict[str, An
     return ticked
 
 
+def work_at_once(action: BulkAction) -> None:
+    """Do a small action in the request itself. What is left of it then, or is too large, is a worker's."""
+    if action.total <= MOST_ROWS_IN_REQUEST:
+        bulk.run(action.pk, seconds=IN_REQUEST_SECONDS)
+        action.refresh_from_db()
+
+
 def after_start(model_admin: Any, request: HttpRequest, action: BulkAction) -> HttpResponse | None:
     """Small actions are done at once, and their list is shown again; others are watched on their own page."""
-    bulk.run(action.pk, seconds=IN_REQUEST_SECONDS)
-    action.refresh_from_db()
+    work_at_once(action)
     if action.status == BulkStatus.DONE and not action.file_path:
         model_admin.message_user(request, done_words(action), messages.SUCCESS)
         return None

@@ -27,7 +27,7 @@ from campaigns.models import Campaign, Contact
 
 from .archiving import ARCHIVED, ArchivingMixin, EitherFilter
 from .base import Selection, acting_user
-from .bulk import IN_REQUEST_SECONDS, BulkActionsMixin, offer_list, stored_selection
+from .bulk import BulkActionsMixin, offer_list, stored_selection, work_at_once
 from .changes import changes_of
 from .contact_actions import CONTACT_ACTIONS, FOR_ARCHIVED
 from .contact_consent import CONSENT_FIELDS, ContactConsentMixin
@@ -137,8 +137,7 @@ class ContactAdmin(ContactConsentMixin, BulkActionsMixin, ArchivingMixin):
             total=selection.count,
             actor=acting_user(request),
         )
-        bulk.run(action.pk, seconds=IN_REQUEST_SECONDS)
-        action.refresh_from_db()
+        work_at_once(action)
         campaign = Campaign.objects.filter(pk=action.progress.get("campaign")).first()
         if campaign is None:
             return HttpResponseRedirect(action.get_absolute_url())

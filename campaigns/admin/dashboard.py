@@ -200,7 +200,7 @@ def _fill(board: Dashboard, figures: PeriodFigures) -> None:
     board.reasons = [
         Reason(
             f"{S(found.status).label}: {reason_label(found.reason)}" if found.reason else str(S(found.status).label),
-            links.number(found.messages, found.status, reason__exact=found.reason),
+            links.number(found.messages, found.status, reason__exact=found.reason or log.NO_REASON),
         )
         for found in figures.failures[:REASONS_SHOWN]
     ]

@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html, format_html_join
@@ -147,7 +148,9 @@ class ConversationAdmin(NumberSearchMixin, ReadOnlyAdmin):
         page = self._page(request, conversation) if conversation is not None else {}
         return super().change_view(request, object_id, form_url, {**page, **(extra_context or {})})
 
-    def _page(self, request: HttpRequest, conversation: Conversation) -> dict[str, Any]:
+    def _page(
+        self, request: HttpRequest, conversation: Conversation, answer_form: AnswerForm | None = None
+    ) -> dict[str, Any]:
         bubbles, older = bubbles_of(conversation, _moment_in(request.GET.get("before", "")))
         opt_out = find_opt_out(conversation.canonical_number)
         may_answer = self.has_answer_permission(request)
@@ -162,7 +165,8 @@ class ConversationAdmin(NumberSearchMixin, ReadOnlyAdmin):
             "may_answer": may_answer,
             "may_review": self.has_review_permission(request) and conversation.held_since is not None,
             "is_mine": conversation.assigned_to_id == request.user.pk,
-            "answer_form": AnswerForm(initial={"nonce": new_nonce()}),
+            "answer_form": answer_form or AnswerForm(initial={"nonce": new_nonce()}),
+            "keeper": f"{request.user.pk}:answer:{conversation.pk}",
             "urls": {name: reverse(f"admin:campaigns_conversation_{name}", args=[conversation.pk]) for name in ACTIONS},
         }
 
@@ -176,15 +180,17 @@ class ConversationAdmin(NumberSearchMixin, ReadOnlyAdmin):
         return get_object_or_404(Conversation, pk=pk)
 
     def answer_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Write back. By GET, as after signing in anew, it only leads to the conversation."""
         conversation = self._act(request, pk)
+        if isinstance(conversation, HttpResponseNotAllowed):
+            return HttpResponseRedirect(reverse("admin:campaigns_conversation_change", args=[pk]))
         if isinstance(conversation, HttpResponse):
             return conversation
         form = AnswerForm(request.POST)
         if not form.is_valid():
-            self.message_user(
-                request, " ".join(str(one) for errors in form.errors.values() for one in errors), messages.ERROR
-            )
-            return HttpResponseRedirect(conversation.get_absolute_url())
+            context = self.admin_context(request, title=str(conversation), original=conversation)
+            page = {**context, **self._page(request, conversation, form)}
+            return TemplateResponse(request, self.change_form_template, page)
         try:
             message, is_new = conversations.answer(
                 conversation,
@@ -199,14 +205,16 @@ class ConversationAdmin(NumberSearchMixin, ReadOnlyAdmin):
         return HttpResponseRedirect(conversation.get_absolute_url())
 
     def _say_answered(self, request: HttpRequest, message: SentMessage, is_new: bool) -> None:
+        """With the sign by which the browser forgets its copy of the text."""
+        tag = f"saved-by-{acting_user(request).pk}"
         if not is_new:
-            self.message_user(request, _t("This answer was sent before; it goes out once."), messages.WARNING)
+            self.message_user(request, _t("This answer was sent before; it goes out once."), messages.WARNING, tag)
         elif message.status == MessageStatus.SUPPRESSED:
             sentence = _t("The answer was not sent: %(reason)s.") % {"reason": message.reason_display}
-            self.message_user(request, sentence, messages.ERROR)
+            self.message_user(request, sentence, messages.ERROR, tag)
         else:
             link = object_link(message, _t("See what became of it"))
-            self.message_user(request, format_html(_t("The answer is on its way. {}."), link), messages.SUCCESS)
+            self.message_user(request, format_html(_t("The answer is on its way. {}."), link), messages.SUCCESS, tag)
 
     def seen_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         conversation = self._act(request, pk)

@@ -59,8 +59,8 @@ def _status_choices() -> list[tuple[str, Any]]:
 
 def _reason_choices(chosen: str) -> list[tuple[str, str]]:
     known = {*SuppressionReason.values, *FailureReason.values} | ({chosen} if chosen else set())
-    labelled = sorted(((reason, reason_label(reason)) for reason in known), key=lambda pair: pair[1])
-    return [("", str(_("any"))), *labelled]
+    labelled = sorted(((reason, reason_label(reason)) for reason in known - {log.NO_REASON}), key=lambda pair: pair[1])
+    return [("", str(_("any"))), (log.NO_REASON, str(_("none known"))), *labelled]
 
 
 def _gateway_choices(chosen: str) -> list[tuple[str, str]]:
@@ -202,7 +202,7 @@ def _value_words(name: str, value: Any) -> str:
     if name == "status":
         return status_words(value)
     if name == "reason":
-        return reason_label(value)
+        return _t("none known") if value == log.NO_REASON else reason_label(value)
     if name == "purpose":
         return str(dict(Purpose.choices).get(value, value))
     return str(value)

@@ -8,13 +8,14 @@ index the rows are found, `pages` reads them, and `counting` says how many there
 from __future__ import annotations
 
 from .counting import known_count
-from .filters import DONE, FIELDS, PARAMETERS, STATUS_GROUPS, TAKEN_SUM, TO_GO, FilterError, LogFilters, read
+from .filters import DONE, FIELDS, NO_REASON, PARAMETERS, STATUS_GROUPS, TAKEN_SUM, TO_GO, FilterError, LogFilters, read
 from .pages import Key, Page, ids_behind, page
 from .plans import advice, is_covered
 
 __all__ = [
     "DONE",
     "FIELDS",
+    "NO_REASON",
     "PARAMETERS",
     "STATUS_GROUPS",
     "TAKEN_SUM",

@@ -31,6 +31,8 @@ DONE = "done"
 TO_GO = "to_go"
 #: And one of the dashboard: what providers took, whatever followed.
 TAKEN_SUM = "taken"
+#: Asked for as a reason: messages that have none.
+NO_REASON = "none"
 _SUMS = {DONE: frozenset(set(S) - PENDING), TO_GO: PENDING, TAKEN_SUM: TAKEN}
 #: The largest id that a database can hold.
 _MOST = 2**63 - 1
@@ -100,7 +102,7 @@ class LogFilters:
         found = Q()
         for name in ("campaign", "reason", "gateway"):
             if value := getattr(self, name):
-                found &= Q(**{name: value})
+                found &= Q(**{name: "" if (name, value) == ("reason", NO_REASON) else value})
         return found & Q(status__in=sorted(self.statuses)) if self.status else found
 
     def kept(self) -> Q:

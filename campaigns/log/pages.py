@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.expressions import RawSQL
 
-from campaigns.models import SentMessage
+from campaigns.models import WITH_REASON, SentMessage
 from campaigns.time_limits import time_limit
 
 from .filters import LogFilters
@@ -20,6 +20,8 @@ from .plans import Plan, Stream, is_covered, make_plan
 #: So long a query may take that no index was made for.
 LIMIT_SECONDS = 1.0
 _TABLE = SentMessage._meta.db_table
+_NO_REASON = ("reason", "")
+_STATUS_WITH_REASON = "status IN ({})".format(", ".join(f"'{status}'" for status in sorted(WITH_REASON)))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -117,7 +119,8 @@ class _Walk:
             limit = min(self._size, most[number])
             statement = f"SELECT created_at, id FROM {_TABLE} WHERE {' AND '.join(where)} {order} {limit}"  # noqa: S608
             parts.append(f"SELECT created_at, id FROM ({statement}) AS s{number}")  # noqa: S608
-            values += [*stream.values(), *bound_values, *rest_values]
+            values += [*(value for column, value in stream.items() if (column, value) != _NO_REASON)]
+            values += [*bound_values, *rest_values]
         if not parts:  # an empty log has no gateways, and where the figures know of nothing there is nothing
             return RawSQL(f"SELECT id FROM {_TABLE} WHERE 1 = 0", [])  # noqa: S608, S611
         merged = " UNION ALL ".join(parts)
@@ -137,10 +140,13 @@ class _Walk:
 
 
 def _equal(stream: Stream) -> list[str]:
-    conditions = [f"{column} = %s" for column in stream]
-    if "reason" in stream:
-        conditions.append("reason > ''")  # the condition of the index, word by word, as SQLite needs it
-    return conditions
+    conditions = [f"{column} = %s" for column, value in stream.items() if (column, value) != _NO_REASON]
+    # The conditions of the indexes, word by word, as SQLite needs them.
+    if _NO_REASON not in stream.items():
+        return [*conditions, "reason > ''"] if "reason" in stream else conditions
+    if connection.vendor != "sqlite" or stream["status"] not in WITH_REASON:
+        return [*conditions, "reason = ''"]  # PostgreSQL sees by itself that the one state is among them
+    return [*conditions, "reason = ''", _STATUS_WITH_REASON]
 
 
 def _compiled(condition: Q) -> tuple[list[str], Sequence[Any]]:

@@ -18,9 +18,9 @@ from itertools import product
 from django.db import connection
 from django.db.models import Q, Sum
 
-from campaigns.models import Figure, SentMessage
+from campaigns.models import WITH_REASON, Figure, SentMessage
 
-from .filters import LogFilters
+from .filters import NO_REASON, LogFilters
 
 #: Columns and the one value of each that a stream is for.
 Stream = Mapping[str, str | int]
@@ -58,13 +58,13 @@ def make_plan(filters: LogFilters) -> Plan:
         # Sorted, not read in order: an index of their own finds them.
         return Plan([{}], filters.apart_from_dates(), is_covered=True)
     rest = filters.unindexed()
-    if filters.reason and filters.gateway:
+    if _has_reason(filters) and filters.gateway:
         rest &= Q(gateway=filters.gateway)
     fixed: dict[str, str | int] = {}
     if filters.campaign:
         fixed["campaign_id"] = filters.campaign
     if filters.reason:
-        fixed["reason"] = filters.reason
+        fixed["reason"] = filters.reason if _has_reason(filters) else ""
     if is_covered(filters):
         return Plan([{**fixed, **stream} for stream in _all_streams(filters)], rest, is_covered=True)
     counted = _counted_streams(filters)
@@ -73,7 +73,7 @@ def make_plan(filters: LogFilters) -> Plan:
 
 def _all_streams(filters: LogFilters) -> Iterator[Stream]:
     statuses = sorted(map(str, filters.statuses))
-    if filters.reason:
+    if _has_reason(filters):
         return ({"status": status} for status in statuses)
     known = [filters.gateway] if filters.gateway else known_gateways()
     return ({"gateway": gateway, "status": status} for gateway, status in product(known, statuses))
@@ -85,7 +85,7 @@ def _counted_streams(filters: LogFilters) -> list[tuple[Stream, int]]:
 
     Else a state without a single row of the day that is asked for would be searched to its end.
     """
-    names = ("status",) if filters.reason else ("gateway", "status")
+    names = ("status",) if _has_reason(filters) else ("gateway", "status")
     figures = Figure.objects.filter(filters.kept()).order_by(*names).values(*names)
     found = figures.annotate(n=Sum("messages")).filter(n__gt=0)
     return [({name: row[name] for name in names}, row["n"]) for row in found]
@@ -96,7 +96,14 @@ def is_covered(filters: LogFilters) -> bool:
     if _is_narrow(filters):
         return True
     has_others = any(name in filters.active for name in ("purpose", "region", "days", "term"))
-    return not has_others and not (filters.reason and filters.gateway)
+    if filters.reason == NO_REASON and not filters.statuses <= WITH_REASON:
+        return False
+    return not has_others and not (_has_reason(filters) and filters.gateway)
+
+
+def _has_reason(filters: LogFilters) -> bool:
+    """Whether a certain reason is asked for."""
+    return bool(filters.reason) and filters.reason != NO_REASON
 
 
 def _is_narrow(filters: LogFilters) -> bool:

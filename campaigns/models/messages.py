@@ -43,6 +43,8 @@ CANCELLABLE = frozenset({S.QUEUED, S.CLAIMED})
 PENDING = frozenset({S.QUEUED, S.CLAIMED, S.SENDING})
 #: The provider took it.
 TAKEN = frozenset({S.SENT, S.DELIVERED, S.UNDELIVERED, S.EXPIRED})
+#: What normally comes with a reason.
+WITH_REASON = frozenset({S.UNDELIVERED, S.EXPIRED, S.REJECTED, S.FAILED, S.UNKNOWN, S.SUPPRESSED})
 #: Has cost money, or may have.
 BILLABLE = TAKEN | {S.UNKNOWN}
 #: What counts towards a spend limit: that, and what is on its way to the provider.
@@ -253,6 +255,17 @@ class SentMessage(models.Model):
                 fields=["reason", "status", "created_at", "id"],
                 name="message_log_reason",
                 condition=models.Q(reason__gt=""),
+            ),
+            # Hardly any that went wrong are without a reason, and nearly all others are.
+            models.Index(
+                fields=["campaign", "status", "gateway", "created_at", "id", "reason"],
+                name="message_log_campaign_no_reason",
+                condition=models.Q(reason="", status__in=sorted(WITH_REASON)),
+            ),
+            models.Index(
+                fields=["status", "gateway", "created_at", "id", "reason"],
+                name="message_log_no_reason",
+                condition=models.Q(reason="", status__in=sorted(WITH_REASON)),
             ),
             models.Index(fields=["phone_number", "-id"], name="message_number"),
             models.Index(fields=["gateway", "provider_message_id", "phone_number"], name="message_provider_id"),

@@ -1,6 +1,7 @@
 "use strict";
 // What is typed is kept every few seconds: by the server, and in this browser until the server has it. Tells who else
 // writes the same campaign, and loses nothing when somebody is signed out. The page works without it.
+// A form without an address to keep it at (kept_here.html) is kept in this browser alone.
 {
     const KEEP_AFTER = 2000; // milliseconds after the last key
     const LOOK_EACH = 10000; // milliseconds between looks at who else is there
@@ -26,6 +27,9 @@
             .filter(([key, value]) => typeof value === "string" && !SKIPPED.has(key) && !key.startsWith("_"));
         const same = (one, other) => JSON.stringify(one.filter(([key]) => key !== "version")) === JSON.stringify(other.filter(([key]) => key !== "version"));
         const begun = entries();
+        // Whether nothing was written, even before this script was there.
+        const isBlank = () => [...form.elements]
+            .every((field) => field.defaultValue === undefined || field.type === "hidden" || field.value === field.defaultValue);
 
         const labels = () => Object.fromEntries([...form.querySelectorAll("select[multiple]")]
             .map((select) => [select.name, Object.fromEntries([...select.selectedOptions].map((one) => [one.value, one.text]))]));
@@ -76,7 +80,21 @@
                 }
             }
             window.django?.jQuery(form).find("select").trigger("change.select2");
-            form.putTexts?.(form, {body: all.get("body")?.[0] ?? "", texts});
+            if (form.putTexts) {
+                form.putTexts(form, {body: all.get("body")?.[0] ?? "", texts});
+            } else { // whoever counts characters or reads a number hears of it
+                form.querySelectorAll("input:not([type=hidden]), textarea").forEach((field) => {
+                    field.dispatchEvent(new Event("input", {bubbles: true}));
+                });
+            }
+        }
+
+        // Sent again as it was, it goes out once even if the first time had come through unseen. Another text is another.
+        function mindTheNonce(shown) {
+            const fresh = shown.find(([key]) => key === "nonce")?.[1];
+            if (fresh) {
+                form.addEventListener("input", () => { form.elements.nonce.value = fresh; }, {capture: true, once: true});
+            }
         }
 
         function tell(which, change) {
@@ -119,7 +137,7 @@
         }
 
         async function keep() {
-            if (sending || stopped || leaving) {
+            if (sending || stopped || leaving || !place.dataset.url) {
                 return;
             }
             sending = true;
@@ -196,7 +214,11 @@
         // --- when ---------------------------------------------------------------------------------------------------
 
         const touched = () => {
-            if (same(begun, entries()) && !changed && version === "0") {
+            if (!place.dataset.url && isBlank()) {
+                forget(); // taken back by hand
+                return;
+            }
+            if (place.dataset.url && same(begun, entries()) && !changed && version === "0") {
                 return;
             }
             changed = true;
@@ -220,11 +242,14 @@
                 forget();
                 return;
             }
+            if (!place.dataset.url && isBlank() && !remembered()) {
+                return;
+            }
             remember(true);
         });
         window.addEventListener("pageshow", () => { leaving = false; });
         window.addEventListener("pagehide", () => {
-            if (changed && !leaving && !stopped) {
+            if (place.dataset.url && changed && !leaving && !stopped) {
                 leaving = true;
                 post(package_(true), {keepalive: true}).catch(() => {});
             }
@@ -242,12 +267,18 @@
             if (!kept) {
                 return;
             }
+            if (!place.dataset.url && !isBlank()) {
+                return; // written while this page was loading
+            }
             if (same(kept.entries, entries()) || form.querySelector(".errornote")) {
-                forget();
+                if (place.dataset.url) { // else a refused form is all that holds it
+                    forget();
+                }
                 return;
             }
             const shown = entries();
             fillIn(kept.entries, kept.labels);
+            mindTheNonce(shown);
             const line = tell("restored");
             line.querySelector("[data-undo-restore]").addEventListener("click", () => {
                 fillIn(shown);

@@ -8,7 +8,7 @@
         });
     });
     // What was typed into a form is kept by the browser until a page says that it is saved (drafts.js).
-    const saved = document.querySelector(".messagelist [class*=saved-by-]")?.className.match(/saved-by-(\d+)/);
+    const saved = document.querySelector("[class*=saved-by-]")?.className.match(/saved-by-(\d+)/);
     if (saved) {
         try {
             Object.entries(window.localStorage)

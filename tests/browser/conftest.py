@@ -6,6 +6,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -13,6 +15,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from campaigns.models import User
 from tests.browser.operator import Operator
 from tests.browser.windows import DESKTOP, NoChromium, chromium, new_window
+from tests.faults.installation import SendingInstallation
+from tests.faults.storage import Storage
+from tests.processes import free_port
 from tests.roles import role
 
 # Playwright's own event loop runs in the thread of the tests, where Django would take it for asynchronous code.
@@ -30,6 +35,20 @@ def browser() -> Iterator[Browser]:
             yield started
     except NoChromium as missing:
         pytest.skip(str(missing))
+
+
+@contextmanager
+def running_installation(folder: Path) -> Iterator[SendingInstallation]:
+    """Web and workers on SQLite, with an empty database; `anna` may do everything."""
+    storage = Storage(f"sqlite:///{folder / 'db.sqlite3'}", "")
+    installation = SendingInstallation(
+        folder, storage, free_port(), DJANGO_SUPERUSER_USERNAME="anna", DJANGO_SUPERUSER_PASSWORD=PASSWORD
+    )
+    installation.start_all()
+    try:
+        yield installation
+    finally:
+        installation.kill_everything()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ PATIENCE = 90_000
 #: Rows of the page before sending that say something in words, or an amount of money.
 WORDS = {"Gateway", "Expected cost"}
 #: Where pages are that are not in the menu of every page.
-SECTION_OF = {"Imports": "Contacts", "Smart groups": "Contacts"}
+SECTION_OF = {"Imports": "Contacts", "Smart groups": "Contacts", "Bulk actions": "Contacts"}
 
 
 class Operator:

@@ -6,10 +6,11 @@ import re
 
 import pytest
 from django.contrib.sessions.models import Session
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from campaigns import bulk
-from campaigns.models import BulkAction, Contact, ContactGroup, SentMessage
+from campaigns import replies
+from campaigns.models import Conversation, SentMessage
+from sms_backends import IncomingSms
 from tests.browser.conftest import PASSWORD
 from tests.browser.operator import PATIENCE
 from tests.browser.windows import PHONE
@@ -110,14 +111,105 @@ def test_what_an_operator_writes_survives_the_end_of_the_session(sign_in, compla
     Session.objects.all().delete()
     page.locator("#id_body").fill("Written while signed out")
     page.get_by_role("button", name="Save", exact=True).click()
-    page.get_by_label("Username").fill("olga")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    sign_in_again(page)
     expect(page.locator("#id_body")).to_have_value("Written while signed out")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("is saved.")).to_be_visible()
     campaign.refresh_from_db()
     assert campaign.body == "Written while signed out"
+
+
+def sign_in_again(page: Page) -> None:
+    """At the page that asks for it."""
+    page.get_by_label("Username").fill("olga")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_an_answer_survives_the_end_of_the_session_and_what_else_is_done_on_its_page(sign_in, complaints):
+    replies.receive("default", [IncomingSms(number(1), "When do you open?", "1234", "m-1")])
+    conversation = Conversation.objects.get()
+    page = sign_in("olga", "Operator").page
+    page.goto(conversation.get_absolute_url())
+    page.get_by_label("Answer").fill("At nine")
+    page.get_by_role("button", name="Take it").click()
+    expect(page.get_by_text("Taken by olga.")).to_be_visible()
+    expect(page.get_by_label("Answer")).to_have_value("At nine")
+    Session.objects.all().delete()
+    page.get_by_label("Answer").fill("At nine, every day")
+    page.get_by_role("button", name="Send the answer").click()
+    sign_in_again(page)
+    expect(page.get_by_label("Answer")).to_have_value("At nine, every day")
+    expect(page.locator("#segment-count")).to_contain_text("characters: 18")
+    expect(page.get_by_text("is filled in again")).to_be_visible()
+    page.get_by_role("button", name="Send the answer").click()
+    expect(page.get_by_text("The answer is on its way.")).to_be_visible()
+    expect(page.get_by_label("Answer")).to_have_value("")
+    page.goto("/")
+    page.goto(conversation.get_absolute_url())
+    expect(page.get_by_label("Answer")).to_have_value("")
+    assert [message.body for message in SentMessage.objects.all()] == ["At nine, every day"]
+    assert complaints == []
+
+
+def test_what_was_kept_of_an_answer_can_be_thrown_away(sign_in, complaints):
+    replies.receive("default", [IncomingSms(number(1), "When do you open?", "1234", "m-1")])
+    page = sign_in("olga", "Operator").page
+    page.goto(Conversation.objects.get().get_absolute_url())
+    page.get_by_label("Answer").fill("Never")
+    page.reload()
+    expect(page.get_by_label("Answer")).to_have_value("Never")
+    page.get_by_role("button", name="Throw it away").click()
+    expect(page.get_by_label("Answer")).to_have_value("")
+    page.reload()
+    expect(page.get_by_role("button", name="Send the answer")).to_be_enabled()
+    expect(page.get_by_label("Answer")).to_have_value("")
+    page.get_by_label("Answer").fill("  ")
+    page.get_by_role("button", name="Send the answer").click()
+    expect(page.get_by_text("The text is empty.")).to_be_visible()
+    expect(page.get_by_label("Answer")).to_have_value("  ")
+    assert complaints == []
+
+
+def test_one_message_survives_the_end_of_the_session(sign_in, complaints):
+    olga = sign_in("olga", "Operator")
+    olga.open("Send one message")
+    page = olga.page
+    page.get_by_label("Phone number").fill(number(1))
+    page.get_by_label("Text").fill("Your parcel is here")
+    expect(page.locator("#number-hint")).to_contain_text(number(1))  # was asked for while signed in
+    Session.objects.all().delete()
+    page.get_by_role("button", name="Send", exact=True).click()
+    sign_in_again(page)
+    expect(page.get_by_label("Text")).to_have_value("Your parcel is here")
+    expect(page.get_by_label("Phone number")).to_have_value(number(1))
+    expect(page.locator("#number-hint")).to_contain_text(number(1))
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator(".card.result")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_label("Text")).to_have_value("")
+    assert SentMessage.objects.get().body == "Your parcel is here"
+    assert complaints == []
+
+
+def test_a_message_whose_result_was_lost_on_the_way_is_there_again_and_goes_out_once(sign_in):
+    def lose_the_answer(route: Route) -> None:
+        route.fetch(max_redirects=0)
+        route.abort()
+
+    olga = sign_in("olga", "Operator")
+    olga.open("Send one message")
+    page = olga.page
+    page.get_by_label("Phone number").fill(number(1))
+    page.get_by_label("Text").fill("Your parcel is here")
+    page.route(re.compile("/$"), lose_the_answer)
+    with page.expect_event("requestfailed"):
+        page.get_by_role("button", name="Send", exact=True).click(no_wait_after=True)
+    page.unroute_all()
+    page.goto("/")
+    expect(page.get_by_label("Text")).to_have_value("Your parcel is here")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_text("the message was sent once")).to_be_visible(timeout=PATIENCE)
+    assert SentMessage.objects.count() == 1
 
 
 def test_of_two_tabs_with_one_form_the_older_overwrites_nothing_unseen(sign_in, complaints):
@@ -135,26 +227,6 @@ def test_of_two_tabs_with_one_form_the_older_overwrites_nothing_unseen(sign_in, 
     expect(second.locator(".bubble.mine")).to_have_text("From the second tab")
     campaign.refresh_from_db()
     assert campaign.body == "From the first tab"
-    assert complaints == []
-
-
-def test_all_of_20000_contacts_are_selected_and_put_into_a_group(sign_in, complaints, monkeypatch):
-    monkeypatch.setattr("campaigns.admin.bulk.IN_REQUEST_SECONDS", 0.0)  # a fast machine would be done at once
-    Contact.objects.bulk_create([Contact(phone_number=number(n)) for n in range(1, 20_001)], batch_size=2000)
-    page = sign_in("olga", "Operator").page
-    page.goto(CONTACTS)
-    page.locator("#action-toggle").check()
-    page.get_by_role("button", name="Select everything that this list shows").click()
-    page.locator("select[name=action]").select_option(label="Add to a group…")
-    page.get_by_role("button", name="Go").click()
-    expect(page.get_by_text("Chosen: 20,000 people.")).to_be_visible()
-    page.get_by_label("or to a new group named").fill("Everybody")
-    page.get_by_role("button", name="Add to the group").dblclick()
-    expect(page).to_have_url(re.compile("/bulkaction/"))
-    action = BulkAction.objects.get()  # one, whatever was clicked
-    bulk.run(action.pk)
-    expect(page.get_by_text("20,000 people, 20,000 of them changed").first).to_be_visible(timeout=PATIENCE)
-    assert ContactGroup.objects.get().contacts.count() == 20_000
     assert complaints == []
 
 

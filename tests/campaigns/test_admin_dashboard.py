@@ -82,6 +82,18 @@ def test_reasons_gateways_and_countries_lead_to_their_rows(client):
     assert [row.name for row in board.countries] == ["Germany"]
 
 
+def test_messages_that_failed_without_a_reason_are_linked_without_those_that_have_one(client):
+    sign_in_superuser(client)
+    message(1, "failed")
+    for n in (2, 3):
+        message(n, "failed", reason="barred")
+    board = client.get(START).context["start"].board
+    listed = {reason.label: client.get(reason.number.url) for reason in board.reasons}
+    found = {label: [row.phone_number for row in page.context["cl"].result_list] for label, page in listed.items()}
+    assert found == {"failed": [number(1)], "failed: subscriber barred": [number(3), number(2)]}
+    assert "Reason: none known" in text_of(listed["failed"])
+
+
 def test_the_period_is_chosen_by_the_address_and_seven_days_without_one(client):
     sign_in_superuser(client)
     some_messages()

@@ -180,11 +180,31 @@ def test_pressed_twice_it_is_sent_once(client):
     assert SentMessage.objects.count() == 1
 
 
-def test_an_empty_answer_is_refused(client):
+def test_a_refused_answer_stays_in_its_form(client):
     sign_in(client, *ALL)
     response = act(client, writes("Hello"), "answer", text="  \n ", nonce="n-1")
-    assert "The text is empty." in said(response)
+    assert "The text is empty." in text_of(response)
+    form = response.context["answer_form"]
+    assert (form["text"].value(), form["nonce"].value()) == ("  \n ", "n-1")
+    assert "Hello" in text_of(response), "the conversation is still there"
     assert not SentMessage.objects.exists()
+
+
+def test_whoever_had_to_sign_in_anew_on_the_way_to_an_answer_comes_to_the_conversation(client):
+    conversation = writes("Hello")
+    response = act(client, conversation, "answer", text="Hi", nonce="n-1")
+    user = sign_in(client, *ALL)
+    back = client.get(response.url.partition("next=")[2], follow=True)
+    assert back.redirect_chain == [(conversation.get_absolute_url(), 302)]
+    assert f'data-keeper="{user.pk}:answer:{conversation.pk}"' in back.content.decode()
+    assert not SentMessage.objects.exists()
+
+
+def test_the_browser_is_told_that_it_need_not_keep_the_text_any_longer(client):
+    user = sign_in(client, *ALL)
+    conversation = writes("Hello")
+    act(client, conversation, "answer", text="Hi", nonce="n-1")
+    assert f"saved-by-{user.pk}" in client.get(conversation.get_absolute_url()).content.decode()
 
 
 def test_who_has_opted_out_cannot_be_answered_and_the_page_says_so(client):
@@ -251,7 +271,7 @@ def test_every_act_needs_its_permission_and_a_post(client, action):
     client.logout()
     sign_in(client, *ALL, username="boris")
     url = reverse(f"admin:campaigns_conversation_{action}", args=[conversation.pk])
-    assert client.get(url).status_code == 405
+    assert client.get(url).status_code == (302 if action == "answer" else 405)
     assert client.post(url.replace(str(conversation.pk), "999999"), {"text": "Hi"}).status_code == 404
 
 

@@ -10,7 +10,6 @@ from django.utils.timezone import localtime
 
 from campaigns import bulk
 from campaigns.admin import bulk as bulk_admin
-from campaigns.admin import contacts as contacts_admin
 from campaigns.bulk import contact_operations, sending_to
 from campaigns.bulk.operations import Operation, register
 from campaigns.models import (
@@ -390,11 +389,29 @@ def test_consent_without_a_source_or_of_a_day_to_come_is_not_recorded(client, fi
     assert not BulkAction.objects.exists()
 
 
+def test_all_rows_are_counted_without_looking_up_each(client, django_assert_max_num_queries):
+    sign_in_superuser(client)
+    make_group("A", contacts=3)
+    with django_assert_max_num_queries(20) as queries:
+        assert "Chosen: 3 people." in text_of(start(client, "add_to_group"))
+    over_contacts = [one["sql"] for one in queries if 'FROM "campaigns_contact"' in one["sql"]]
+    assert over_contacts
+    assert not [sql for sql in over_contacts if "IN (SELECT" in sql]
+
+
 # --- a draft for those who were chosen --------------------------------------------------------------------------------
 
 
+def test_a_request_does_not_begin_what_is_far_too_much_for_it(client, monkeypatch):
+    monkeypatch.setattr(bulk_admin, "MOST_ROWS_IN_REQUEST", 4)
+    sign_in_superuser(client)
+    make_group("A", contacts=5)
+    start(client, "send_to_selected")
+    action = BulkAction.objects.get()
+    assert (action.status, action.total, action.done_count) == (BulkStatus.RUNNING, 5, 0)
+
+
 def test_a_draft_for_very_many_is_made_by_a_worker_and_its_page_leads_to_it(client, no_time, monkeypatch):
-    monkeypatch.setattr(contacts_admin, "IN_REQUEST_SECONDS", 0)
     monkeypatch.setattr(sending_to.SendTo, "chunk", 2)
     sign_in_superuser(client)
     group = make_group("A", contacts=5)
@@ -410,8 +427,7 @@ def test_a_draft_for_very_many_is_made_by_a_worker_and_its_page_leads_to_it(clie
     assert f'href="{campaign.get_absolute_url()}"' in page
 
 
-def test_a_draft_that_is_stopped_leaves_no_half_of_a_group(client, monkeypatch):
-    monkeypatch.setattr(contacts_admin, "IN_REQUEST_SECONDS", 0)
+def test_a_draft_that_is_stopped_leaves_no_half_of_a_group(client, no_time, monkeypatch):
     monkeypatch.setattr(sending_to.SendTo, "chunk", 2)
     sign_in_superuser(client)
     make_group("A", contacts=5)
