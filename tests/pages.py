@@ -98,6 +98,8 @@ PAGES = (
     Page("contact", "admin:campaigns_contact_change", "contact"),
     Page("contact-merge", "admin:campaigns_contact_merge", "contact"),
     Page("contact-delete", "admin:campaigns_contact_delete", "contact"),
+    Page("contacts-archived", "admin:campaigns_contact_changelist", query="archived=yes"),
+    Page("contact-archived", "admin:campaigns_contact_change", "archived_contact"),
     Page("groups", "admin:campaigns_contactgroup_changelist"),
     Page("group-add", "admin:campaigns_contactgroup_add"),
     Page("group", "admin:campaigns_contactgroup_change", "group"),

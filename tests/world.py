@@ -17,7 +17,7 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Task
 from django_q.signing import SignedPackage
 
-from campaigns import conversations, erasing, importing, lifecycle, optouts, replies, tasks
+from campaigns import archiving, conversations, erasing, importing, lifecycle, optouts, replies, tasks
 from campaigns.consent import record_consent
 from campaigns.models import (
     Attempt,
@@ -107,7 +107,7 @@ def build(operator: User, people: int = 36) -> World:
     """
     world = World(people, operator)
     tasks.beat()
-    for part in (_people, _texts, _gateways, _campaigns, _log, _inbox, _imports, _background, _system):
+    for part in (_people, _texts, _gateways, _campaigns, _log, _inbox, _imports, _background, _system, _archive):
         part(world)
     return world
 
@@ -137,6 +137,13 @@ def _people(world: World) -> None:
     ):
         things["opt_out"] = optouts.record_opt_out(person(3 + n), source=source, note=note, actor=world.operator)
     things["erasure"] = erasing.request_erasure(person(2), reason="letter of 3 November", actor=world.operator)
+
+
+def _archive(world: World) -> None:
+    """Who was written to and is no longer wanted; last, so that all else is about everybody."""
+    contact = Contact.objects.get(phone_number=person(8))
+    archiving.archive(contact, actor=world.operator)
+    world.things["archived_contact"] = contact
 
 
 def _texts(world: World) -> None:

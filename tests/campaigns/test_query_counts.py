@@ -51,6 +51,8 @@ QUERIES = {
     "contact": 31,
     "contact-merge": 7,
     "contact-delete": 8,
+    "contacts-archived": 9,
+    "contact-archived": 29,
     "groups": 7,
     "group-add": 5,
     "group": 6,
