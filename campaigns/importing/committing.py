@@ -72,10 +72,10 @@ def _refuse_without_permission(contact_import: ContactImport) -> bool:
 
 
 def end_of_chunk(contact_import: ContactImport) -> int | None:
-    """The number up to which the next rows are taken, at most CHUNK_ROWS of them; None if there are no more."""
-    rows = contact_import.rows.filter(number__gt=contact_import.cursor).order_by("number")
-    first: int | None = rows.values_list("number", flat=True).first()
-    return None if first is None else first + CHUNK_ROWS - 1
+    """The number of the last of the next rows, at most CHUNK_ROWS of them; None if there are no more."""
+    numbers = contact_import.rows.filter(number__gt=contact_import.cursor).values_list("number", flat=True)
+    first = numbers.order_by("number").first()
+    return None if first is None else numbers.filter(number__lt=first + CHUNK_ROWS).order_by("-number").first()
 
 
 @transaction.atomic
