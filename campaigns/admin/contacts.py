@@ -11,7 +11,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
@@ -126,6 +127,12 @@ class ContactAdmin(ContactConsentMixin, BulkActionsMixin, ArchivingMixin):
         text = " · ".join(f"{name}: {as_text(value)}" for name, value in contact.attributes.items())
         return Truncator(text).chars(80)
 
+    @admin.display(description=_("other fields"))
+    def all_other_fields(self, contact: Contact) -> str:
+        """For a page that is only read, where there are no inputs for them."""
+        shown = ((name, as_text(value)) for name, value in contact.attributes.items())
+        return format_html_join(mark_safe("<br>"), "{}: {}", shown) or "-"
+
     @admin.action(description=_("Send to the selected…"), permissions=["send"])
     def send_to_selected(self, request: HttpRequest, queryset: QuerySet[Contact]) -> HttpResponse:
         """A draft campaign for exactly these contacts, opened to be written; for very many, made by a worker."""
@@ -172,15 +179,13 @@ class ContactAdmin(ContactConsentMixin, BulkActionsMixin, ArchivingMixin):
         return [name for name in names if name not in self.get_readonly_fields(request, obj)]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        if obj is not None and not self.has_change_permission(request, obj):
-            return self.masked_fieldsets(self.fieldsets)
-        defined = self._defined(request)
-        return [
-            (title, {**options, "fields": (*defined, *options["fields"])})
-            if options["fields"] == ("attributes",)
-            else (title, options)
+        is_read = obj is not None and not self.has_change_permission(request, obj)
+        own = ("all_other_fields",) if is_read else (*self._defined(request), "attributes")
+        fieldsets = [
+            (title, {**options, "fields": own} if options["fields"] == ("attributes",) else options)
             for title, options in self.fieldsets
         ]
+        return self.masked_fieldsets(fieldsets) if is_read else fieldsets
 
     def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: bool) -> None:
         """An edit stands in the contact's history, by the names of the fields; a number that it had is remembered."""
