@@ -233,6 +233,16 @@ def test_the_page_of_somebody_who_was_written_to_offers_the_archive_and_no_delet
     assert list(Contact.objects.all()) == [contact]
 
 
+def test_asked_to_delete_somebody_who_was_written_to_says_why_not_and_leads_back(client):
+    sign_in_superuser(client)
+    contact = make_contact(number(1))
+    make_message(number(1), contact=contact, status=MessageStatus.SENT)
+    page = client.get(page_of(contact, "delete"))
+    assert "is not deleted, because something still leads there" in text_of(page)
+    assert "archive it instead" in text_of(page)
+    assert f'class="button" href="{page_of(contact)}"' in page.content.decode()
+
+
 def test_the_page_says_that_it_is_archived_and_brings_back(client):
     sign_in_superuser(client)
     contact = make_contact(number(1), make_group("VIP"))
