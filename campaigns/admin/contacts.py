@@ -124,14 +124,13 @@ class ContactAdmin(ContactConsentMixin, BulkActionsMixin, ArchivingMixin):
 
     @admin.display(description=_("other fields"))
     def other_fields(self, contact: Contact) -> str:
-        text = " · ".join(f"{name}: {as_text(value)}" for name, value in contact.attributes.items())
+        text = " · ".join(f"{name}: {value}" for name, value in _other_fields(contact))
         return Truncator(text).chars(80)
 
     @admin.display(description=_("other fields"))
     def all_other_fields(self, contact: Contact) -> str:
         """For a page that is only read, where there are no inputs for them."""
-        shown = ((name, as_text(value)) for name, value in contact.attributes.items())
-        return format_html_join(mark_safe("<br>"), "{}: {}", shown) or "-"
+        return format_html_join(mark_safe("<br>"), "{}: {}", _other_fields(contact)) or "-"
 
     @admin.action(description=_("Send to the selected…"), permissions=["send"])
     def send_to_selected(self, request: HttpRequest, queryset: QuerySet[Contact]) -> HttpResponse:
@@ -269,3 +268,8 @@ class ContactAdmin(ContactConsentMixin, BulkActionsMixin, ArchivingMixin):
 
 
 offer_list(Contact)
+
+
+def _other_fields(contact: Contact) -> list[tuple[str, str]]:
+    """In the order of the names: the order in which they were stored differs from one database to the next."""
+    return [(name, as_text(value)) for name, value in sorted(contact.attributes.items())]
