@@ -83,6 +83,11 @@ class SmsAdminSite(admin.AdminSite):
         """The models by task instead of by app, in the shape that Django's templates know."""
         if app_label is not None:
             return super().get_app_list(request, app_label)
+        if not hasattr(request, "sections_shown"):  # the start page asks twice
+            request.sections_shown = self._sections(request)  # type: ignore[attr-defined]
+        return request.sections_shown  # type: ignore[attr-defined,no-any-return]
+
+    def _sections(self, request: HttpRequest) -> list[Any]:
         visible = {model["object_name"]: model for app in super().get_app_list(request) for model in app["models"]}
         for name, words in NAMES.items():
             if name in visible:

@@ -78,10 +78,13 @@ class Figures:
         return sum(self.messages.values()) == self.audience
 
 
+#: Translated when they are shown.
+_REASON_LABELS = {**dict(FailureReason.choices), **dict(SuppressionReason.choices)}
+
+
 def reason_label(reason: str) -> str:
     """A reason in the operator's language."""
-    labels = {**dict(FailureReason.choices), **dict(SuppressionReason.choices)}
-    return str(labels.get(reason, reason))
+    return str(_REASON_LABELS.get(reason, reason))
 
 
 def campaign_figures(campaign: Campaign) -> Figures:

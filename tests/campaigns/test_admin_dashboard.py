@@ -247,15 +247,15 @@ def test_the_page_takes_the_same_queries_however_much_there_is(client, django_as
     sign_in_superuser(client)
     some_messages()
     for period in PERIODS:
-        with django_assert_num_queries(18):
+        with django_assert_num_queries(17):
             client.get(START, {"period": period})
     for n in range(20):
         message(n + 100, days_ago=n, region="FR" if n % 2 else "GB", gateway=f"g{n % 3}")
         make_campaign(name=f"C{n}", status="scheduled", scheduled_at=timezone.now() + timedelta(days=n))
     for period in PERIODS:
-        with django_assert_num_queries(18):
+        with django_assert_num_queries(17):
             client.get(START, {"period": period})
-    with django_assert_num_queries(15):  # without the notices at the head of a page
+    with django_assert_num_queries(14):  # without the notices at the head of a page
         client.get(reverse("admin:dashboard"))
 
 
