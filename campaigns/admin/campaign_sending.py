@@ -81,11 +81,13 @@ class CampaignSending(BaseAdmin):
             "version": campaign_version(campaign),
             "time_zone": timezone.get_current_timezone_name(),
             **counting_context(campaign, forecast),
-            **(self._found_context(request, campaign, found, form) if found else {}),
+            **(self._found_context(request, campaign, forecast, found, form) if forecast and found else {}),
         }
         return TemplateResponse(request, "admin/campaigns/campaign/send.html", self.admin_context(request, **context))
 
-    def _found_context(self, request: HttpRequest, campaign: Campaign, found: Foreseen, form: Any) -> dict[str, Any]:
+    def _found_context(
+        self, request: HttpRequest, campaign: Campaign, forecast: Forecast, found: Foreseen, form: Any
+    ) -> dict[str, Any]:
         size = approval.size_of(found)
         needs_approval = approval.must_be_approved(size)
         given = approval.open_approval(campaign) if needs_approval else None
@@ -98,6 +100,7 @@ class CampaignSending(BaseAdmin):
         return {
             **figures_context(campaign, found),
             "preflight": found,
+            "fewer": running.fewer_since(forecast),
             "needs_approval": needs_approval,
             "approval": given,
             "is_approved": is_given,

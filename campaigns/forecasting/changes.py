@@ -30,14 +30,14 @@ COLUMNS = (
 )
 _PREFIX = "audience_changes_"
 #: Goes up whenever a trigger changes.
-_NAME = f"{_PREFIX}1"
+_NAME = f"{_PREFIX}2"
 #: Fewer rows than this are summed up as they are.
 FOLD_ABOVE = 100
 
 
 def changes_of(groups: Collection[int]) -> dict[AudienceFact, int]:
     """How often each fact of these groups was changed, ever. One query, by index."""
-    general = (AudienceFact.OPT_OUTS, AudienceFact.HOLDS, AudienceFact.EVERYTHING)
+    general = (AudienceFact.FEWER, AudienceFact.OPT_OUTS, AudienceFact.HOLDS, AudienceFact.EVERYTHING)
     of_groups = Q(fact__in=(AudienceFact.MEMBERS, AudienceFact.CONTACTS), group_id__in=list(groups))
     found = AudienceChange.objects.filter(of_groups | Q(fact__in=general)).order_by()
     sums = dict(found.values_list("fact").annotate(n=Sum("changes")))
@@ -123,21 +123,30 @@ _CHANGED_CONTACTS = (
     f"added JOIN removed USING (id) JOIN {MEMBERS} AS member ON member.contact_id = added.id "
     f"WHERE ({_listed('added')}) IS DISTINCT FROM ({_listed('removed')})"
 )
-#: What a change of each table appends; {0} are the rows that came or went.
-_APPENDED = {
-    MEMBERS: _append(AudienceFact.MEMBERS, "{0}", "contactgroup_id"),
-    OPT_OUTS: _append(AudienceFact.OPT_OUTS, "{0}"),
-    CONVERSATIONS: _append(AudienceFact.HOLDS, "{0} WHERE held_since IS NOT NULL"),
+#: What a change of each table appends.
+_OF_AN_INSERT = {
+    MEMBERS: _append(AudienceFact.MEMBERS, "added", "contactgroup_id"),
+    OPT_OUTS: _append(AudienceFact.FEWER, "added"),
+    CONVERSATIONS: _append(AudienceFact.FEWER, "added WHERE held_since IS NOT NULL"),
+}
+_OF_A_DELETE = {
+    MEMBERS: _append(AudienceFact.MEMBERS, "removed", "contactgroup_id"),
+    OPT_OUTS: _append(AudienceFact.OPT_OUTS, "removed"),
+    CONVERSATIONS: _append(AudienceFact.HOLDS, "removed WHERE held_since IS NOT NULL"),
 }
 _OF_AN_UPDATE = {
-    MEMBERS: _APPENDED[MEMBERS].format(_EITHER),
+    MEMBERS: _append(AudienceFact.MEMBERS, _EITHER, "contactgroup_id"),
     OPT_OUTS: _append(
         AudienceFact.OPT_OUTS,
         "added JOIN removed USING (id) WHERE added.canonical_number <> removed.canonical_number",
     ),
     CONVERSATIONS: _append(
+        AudienceFact.FEWER,
+        "added JOIN removed USING (id) WHERE added.held_since IS NOT NULL AND removed.held_since IS NULL",
+    )
+    + _append(
         AudienceFact.HOLDS,
-        "added JOIN removed USING (id) WHERE (added.held_since IS NULL) <> (removed.held_since IS NULL) "
+        "added JOIN removed USING (id) WHERE (added.held_since IS NULL AND removed.held_since IS NOT NULL) "
         "OR added.canonical_number <> removed.canonical_number",
     ),
     CONTACTS: _append(AudienceFact.CONTACTS, _CHANGED_CONTACTS, "member.contactgroup_id"),
@@ -147,8 +156,8 @@ _OF_AN_UPDATE = {
 def _function() -> str:
     """One for all tables and events."""
     steps = [
-        *(f"WHEN 'INSERT {table}' THEN {append.format('added')}" for table, append in _APPENDED.items()),
-        *(f"WHEN 'DELETE {table}' THEN {append.format('removed')}" for table, append in _APPENDED.items()),
+        *(f"WHEN 'INSERT {table}' THEN {append}" for table, append in _OF_AN_INSERT.items()),
+        *(f"WHEN 'DELETE {table}' THEN {append}" for table, append in _OF_A_DELETE.items()),
         *(f"WHEN 'UPDATE {table}' THEN {append}" for table, append in _OF_AN_UPDATE.items()),
     ]
     return (
@@ -206,11 +215,10 @@ def _differ(columns: Iterable[str]) -> str:
 
 def _sqlite() -> dict[str, str]:
     held = "{0}.held_since IS NOT NULL"
-    hold_changed = (
-        "(OLD.held_since IS NULL) <> (NEW.held_since IS NULL) OR OLD.canonical_number <> NEW.canonical_number"
-    )
+    is_held_now = "OLD.held_since IS NULL AND NEW.held_since IS NOT NULL"
+    is_freed = "(OLD.held_since IS NOT NULL AND NEW.held_since IS NULL) OR OLD.canonical_number <> NEW.canonical_number"
     members = {row: _add(AudienceFact.MEMBERS, f"{row}.contactgroup_id") for row in ("OLD", "NEW")}
-    opt_out, hold = _add(AudienceFact.OPT_OUTS), _add(AudienceFact.HOLDS)
+    fewer, opt_out, hold = _add(AudienceFact.FEWER), _add(AudienceFact.OPT_OUTS), _add(AudienceFact.HOLDS)
     made = (
         ("members_insert", "INSERT", MEMBERS, "", members["NEW"]),
         ("members_update", "UPDATE", MEMBERS, "", members["OLD"] + members["NEW"]),
@@ -222,11 +230,12 @@ def _sqlite() -> dict[str, str]:
             _differ(COLUMNS),
             _add_to_groups_of("NEW.id"),
         ),
-        ("opt_outs_insert", "INSERT", OPT_OUTS, "", opt_out),
+        ("opt_outs_insert", "INSERT", OPT_OUTS, "", fewer),
         ("opt_outs_update", "UPDATE OF canonical_number", OPT_OUTS, _differ(["canonical_number"]), opt_out),
         ("opt_outs_delete", "DELETE", OPT_OUTS, "", opt_out),
-        ("holds_insert", "INSERT", CONVERSATIONS, held.format("NEW"), hold),
-        ("holds_update", "UPDATE OF held_since, canonical_number", CONVERSATIONS, hold_changed, hold),
+        ("holds_insert", "INSERT", CONVERSATIONS, held.format("NEW"), fewer),
+        ("holds_update", "UPDATE OF held_since", CONVERSATIONS, is_held_now, fewer),
+        ("holds_freed", "UPDATE OF held_since, canonical_number", CONVERSATIONS, is_freed, hold),
         ("holds_delete", "DELETE", CONVERSATIONS, held.format("OLD"), hold),
     )
     return {

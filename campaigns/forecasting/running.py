@@ -14,11 +14,12 @@ from django.utils import timezone, translation
 
 from campaigns import rehearsing
 from campaigns.composing import TemplateError
-from campaigns.models import Campaign, Forecast, ForecastKind, ForecastPart, ForecastStatus, User
+from campaigns.models import AudienceFact, Campaign, Forecast, ForecastKind, ForecastPart, ForecastStatus, User
 from campaigns.preflight import Known, group_ids, placeholders_nobody_has
 from campaigns.smart_groups import ConditionsError
 from campaigns.wakeups import wake
 
+from .changes import changes_of
 from .counting import EXAMPLES, SAMPLES, Judge, Question, count_part
 from .stamps import persons_of, stamp_of, what_changed, who_changed
 from .tally import Tally, added
@@ -33,6 +34,8 @@ WORKERS = 2
 LEASE = timedelta(seconds=30)
 #: Who is in a smart group is compared person by person, and then believed for so long.
 BELIEVED = timedelta(seconds=15)
+#: Where opt-outs come all the time, a large audience is not counted anew for each of them.
+NEW_ENOUGH = timedelta(seconds=60)
 
 
 def question_about(campaign: Campaign, kind: str) -> Question:
@@ -48,6 +51,9 @@ def latest(campaign: Campaign, kind: str = ForecastKind.PREFLIGHT) -> Forecast |
 def outdated(forecast: Forecast, campaign: Campaign, *, by_person: bool = False) -> list[str]:
     """
     What has changed since it was begun, in words; empty while it holds.
+
+    It holds when people opted out since (`fewer_since`): nobody gets a message who was not counted, and nothing would
+    ever be sent where somebody opts out every few seconds.
 
     A few queries, however many people there are. `by_person`: whoever is in the audience now is also compared with
     those who were counted. Where smart groups are chosen that is done at any look, unless it was done a moment ago.
@@ -98,8 +104,25 @@ def holding(campaign: Campaign, kind: str = ForecastKind.PREFLIGHT, *, actor: Us
     with usual_language():
         found = latest(campaign, kind)
         if found is not None and found.status != ForecastStatus.FAILED and not outdated(found, campaign):
-            return found
+            return begin(campaign, kind, actor=actor) if _is_worth_another_count(found) else found
     return begin(campaign, kind, actor=actor)
+
+
+def fewer_since(forecast: Forecast) -> int:
+    """
+    How often since it was begun anybody opted out, or was held back until an answer was reviewed.
+
+    Whoever of the forecast's people that concerns gets nothing.
+    """
+    return changes_of([])[AudienceFact.FEWER] - int(forecast.stamp.get("fewer", 0))
+
+
+def _is_worth_another_count(forecast: Forecast) -> bool:
+    """Whether a look at it is to show the opt-outs that came since."""
+    if forecast.status != ForecastStatus.DONE or not fewer_since(forecast):
+        return False
+    is_new = forecast.finished_at is not None and forecast.finished_at > timezone.now() - NEW_ENOUGH
+    return forecast.people <= AT_ONCE or not is_new
 
 
 def begin(

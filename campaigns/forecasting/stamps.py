@@ -29,7 +29,8 @@ _PRIME = 2_147_483_647
 
 def stamp_of(campaign: Campaign, question: Question) -> dict[str, Any]:
     """
-    Equal for equal forecasts: differs whenever the text, the people, what is known of them or the prices do.
+    Equal for equal forecasts: differs whenever the text, the people, what is known of them or the prices do. Of the
+    people, `fewer` counts what can only have taken a message away from somebody.
 
     Of smart groups it knows the conditions, and not who meets them.
     """
@@ -44,6 +45,7 @@ def stamp_of(campaign: Campaign, question: Question) -> dict[str, Any]:
         "members": changes[AudienceFact.MEMBERS],
         "contacts": changes[AudienceFact.CONTACTS] + changes[AudienceFact.EVERYTHING],
         "opt_outs": changes[AudienceFact.OPT_OUTS] + changes[AudienceFact.HOLDS],
+        "fewer": changes[AudienceFact.FEWER],
         "prices": digest(_prices(campaign.gateway)),
         "rules": digest([getattr(settings, name) for name in _RULES]),
     }
@@ -134,7 +136,7 @@ def _words() -> dict[str, str]:
         "gateway": _("Another gateway was chosen."),
         "has_hours": _("Sending hours were set, or taken away."),
         "groups": _("Other groups were chosen, or the conditions of one were changed."),
-        "opt_outs": _("Somebody opted out, or an opt-out was lifted."),
+        "opt_outs": _("An opt-out was lifted, or somebody gets marketing again whose answer was reviewed."),
         "prices": _("The prices of the gateway were changed."),
         "rules": _("The settings of the installation were changed."),
     }

@@ -28,8 +28,11 @@ class AudienceFact(StrEnum):
     MEMBERS = "members"
     #: What is known of somebody in a group was changed.
     CONTACTS = "contacts"
+    #: Somebody opted out, or gets no marketing until an answer was reviewed: fewer messages, if any difference.
+    FEWER = "fewer"
+    #: An opt-out was lifted, or is now that of another number.
     OPT_OUTS = "opt_outs"
-    #: A number gets no marketing until an answer of it was reviewed, or does again.
+    #: The same of those whose answer waited for review.
     HOLDS = "holds"
     #: For a while nobody counted changes.
     EVERYTHING = "everything"

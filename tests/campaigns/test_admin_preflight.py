@@ -7,11 +7,24 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from campaigns import approval
+from campaigns import approval, optouts
 from campaigns.admin import campaign_approval
 from campaigns.forecasting import running
 from campaigns.forecasting.foreseen import foresee
-from campaigns.models import Approval, ApprovalStatus, Campaign, CampaignStatus, Forecast, GatewayState, User
+from campaigns.models import (
+    Approval,
+    ApprovalStatus,
+    Campaign,
+    CampaignStatus,
+    Forecast,
+    GatewayState,
+    OptOut,
+    OptOutSource,
+    SentMessage,
+    SuppressionReason,
+    User,
+)
+from campaigns.sending.freeze import freeze
 from tests.campaigns.building import make_campaign, make_contact, make_group, make_user, number, set_prices, there
 from tests.campaigns.screens import campaign_url, hidden_fields, said, sign_in, sign_in_superuser, text_of
 
@@ -100,6 +113,40 @@ def test_figures_counted_anew_since_are_looked_at_again(client, campaign):
     assert "counted anew after you opened this page" in said(response)
     campaign.refresh_from_db()
     assert campaign.status == CampaignStatus.DRAFT
+
+
+def test_whoever_opts_out_after_the_look_is_left_out_and_holds_nobody_else_up(client, campaign):
+    sign_in_superuser(client)
+    fields = hidden_fields(client.get(campaign_url(campaign, "launch")))
+    optouts.record_opt_out(number(1), source=OptOutSource.KEYWORD)
+    client.post(campaign_url(campaign, "launch"), fields)
+    campaign.refresh_from_db()
+    assert campaign.status == CampaignStatus.FREEZING
+    freeze(campaign.pk, seconds=60)
+    rows = SentMessage.objects.filter(campaign=campaign)
+    assert [row.phone_number for row in rows.filter(reason=SuppressionReason.OPTED_OUT)] == [number(1)]
+    assert rows.filter(status="queued").count() == 3
+
+
+def test_an_opt_out_that_was_lifted_after_the_look_is_one_more_than_was_confirmed(client, campaign):
+    optouts.record_opt_out(number(1), source=OptOutSource.KEYWORD)
+    sign_in_superuser(client)
+    fields = hidden_fields(client.get(campaign_url(campaign, "launch")))
+    OptOut.objects.all().delete()
+    assert "An opt-out was lifted" in said(client.post(campaign_url(campaign, "launch"), fields))
+    campaign.refresh_from_db()
+    assert campaign.status == CampaignStatus.DRAFT
+
+
+def test_the_opt_outs_since_a_large_audience_was_counted_are_told(client, campaign, monkeypatch):
+    monkeypatch.setattr(running, "AT_ONCE", 0)
+    sign_in_superuser(client)
+    running.begin(campaign, at_once=True)
+    assert "opted out since" not in text_of(client.get(campaign_url(campaign, "launch")))
+    optouts.record_opt_out(number(1), source=OptOutSource.KEYWORD)
+    page = text_of(client.get(campaign_url(campaign, "launch")))
+    assert "1 person opted out since, chosen here or not; nobody who opts out gets anything." in page
+    assert "Send 4 messages" in page
 
 
 def test_those_left_out_are_listed_by_reason_however_far_apart_they_are(client, monkeypatch):

@@ -38,6 +38,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
 
 #: Contacts of the group who have opted out, wait for review, are written in another way, and nothing special.
 OPTED_OUT, HELD, PLAIN, OTHER = (number(n) for n in (2, 3, 4, 5))
+LIFTED = "An opt-out was lifted, or somebody gets marketing again whose answer was reviewed."
 WHO = "Somebody in the chosen groups was changed, or is another person than before."
 
 
@@ -153,14 +154,13 @@ CHANGES: dict[str, tuple[Callable[[Campaign], object], str]] = {
     "two are merged": (merge_two, "there are 9 people in them now"),
     "consent": (withdraw_consent, WHO),
     "whatever, by SQL": (change_behind_everybodys_back, WHO),
-    "opt-out": (lambda it: optouts.record_opt_out(PLAIN, source=OptOutSource.OPERATOR), "Somebody opted out"),
-    "opt-out lifted": (lambda it: OptOut.objects.all().delete(), "an opt-out was lifted"),
-    "opt-outs exchanged": (exchange_opt_outs, "Somebody opted out"),
-    "opt-out of another number": (lambda it: OptOut.objects.update(canonical_number=PLAIN), "Somebody opted out"),
-    "hold": (lambda it: _hold(PLAIN), "Somebody opted out"),
-    "hold ended": (end_a_hold, "Somebody opted out"),
-    "holds exchanged": (exchange_holds, "Somebody opted out"),
-    "conversation deleted": (lambda it: Conversation.objects.all().delete(), "Somebody opted out"),
+    "opt-out lifted": (lambda it: OptOut.objects.all().delete(), LIFTED),
+    "opt-outs exchanged": (exchange_opt_outs, LIFTED),
+    "opt-out of another number": (lambda it: OptOut.objects.update(canonical_number=PLAIN), LIFTED),
+    "hold ended": (end_a_hold, LIFTED),
+    "holds exchanged": (exchange_holds, LIFTED),
+    "hold of another number": (lambda it: Conversation.objects.update(canonical_number=PLAIN), LIFTED),
+    "conversation deleted": (lambda it: Conversation.objects.all().delete(), LIFTED),
     "price": (lambda it: set_prices(p7="3"), "The prices of the gateway were changed."),
     "price gone": (lambda it: GatewayPrice.objects.all().delete(), "The prices of the gateway were changed."),
 }
@@ -247,6 +247,58 @@ def test_it_holds_while_nothing_changes_that_it_depends_on(campaign, change):
     change(campaign)
     assert running.outdated(before, campaign) == []
     assert running.holding(campaign).token == before.token
+
+
+# --- opt-outs that came since ----------------------------------------------------------------------------------------
+
+
+def opt_out(campaign: Campaign) -> None:
+    optouts.record_opt_out(PLAIN, source=OptOutSource.KEYWORD)
+
+
+def opt_out_many(campaign: Campaign) -> None:
+    optouts.record_opt_outs([(None, PLAIN)], source=OptOutSource.OPERATOR)
+
+
+def hold(campaign: Campaign) -> None:
+    _hold(PLAIN)
+
+
+def hold_a_known_one(campaign: Campaign) -> None:
+    Conversation.objects.filter(phone_number=PLAIN).update(held_since=timezone.now())
+
+
+FEWER = {"opt-out": opt_out, "many": opt_out_many, "hold": hold, "hold of a known one": hold_a_known_one}
+
+
+@pytest.mark.parametrize("name", FEWER)
+def test_whoever_opts_out_after_it_makes_it_no_worse_and_a_look_counts_again(campaign, name):
+    Conversation.objects.create(phone_number=PLAIN, canonical_number=PLAIN, gateway="default", last_at=timezone.now())
+    if name == "hold":
+        Conversation.objects.filter(phone_number=PLAIN).delete()
+    before = running.holding(campaign)
+    FEWER[name](campaign)
+    assert running.outdated(before, campaign, by_person=True) == []
+    assert running.fewer_since(before) == 1
+    after = running.holding(campaign)
+    assert after.token != before.token
+    assert running.fewer_since(after) == 0
+
+
+def test_a_large_audience_is_not_counted_for_each_opt_out_but_for_those_of_a_minute(campaign, monkeypatch):
+    monkeypatch.setattr(running, "AT_ONCE", 5)
+    before = running.begin(campaign, at_once=True)
+    opt_out(campaign)
+    assert running.holding(campaign).token == before.token
+    Forecast.objects.update(finished_at=timezone.now() - running.NEW_ENOUGH)
+    assert running.holding(campaign).token != before.token
+
+
+def test_an_opt_out_does_not_begin_again_what_is_being_counted(campaign, monkeypatch):
+    monkeypatch.setattr(running, "AT_ONCE", 5)
+    counting = running.begin(campaign)
+    opt_out(campaign)
+    assert running.holding(campaign).token == counting.token
 
 
 # --- what it costs ---------------------------------------------------------------------------------------------------
