@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from http import HTTPStatus
 from typing import Any, NamedTuple, cast
+from urllib.parse import urlsplit
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 #: What the first page is called wherever it is named.
@@ -78,6 +82,23 @@ class SmsAdminSite(admin.AdminSite):
     index_title = START
     index_template = "admin/start.html"
     empty_value_display = "–"
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """As in the stock admin; but whose session ended comes back to the page where they pressed a button."""
+        inner = super().admin_view(view, cacheable)
+
+        @wraps(inner)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method == "POST" and not self.has_permission(request) and (page := _page_it_came_from(request)):
+                if "text/html" in request.headers.get("Accept", ""):  # somebody reads the answer, not a script
+                    messages.warning(
+                        request,
+                        _("You had been signed out, so nothing was done. Look at the page and do it once more."),
+                    )
+                return redirect_to_login(page, reverse("admin:login", current_app=self.name))
+            return cast(HttpResponse, inner(request, *args, **kwargs))
+
+        return guarded
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """The models by task instead of by app, in the shape that Django's templates know."""
@@ -158,3 +179,17 @@ class SmsAdminSite(admin.AdminSite):
 
         html = render_to_string("admin/dashboard/live.html", {"start": start_page(request)}, request)
         return JsonResponse({"html": html})
+
+
+def _page_it_came_from(request: HttpRequest) -> str:
+    """
+    The path of our page that holds the button; empty where the browser does not say, or says another site.
+
+    Where it leads to itself cannot be opened after signing in: it takes a press.
+    """
+    url = request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
+    if not is_ours or request.path == reverse("admin:logout"):
+        return ""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from django.contrib import admin
@@ -49,6 +50,36 @@ def test_every_list_is_searched_without_an_error(client, url):
 def test_nobody_gets_in_without_signing_in(client, url):
     assert client.get(url).status_code == 302
     assert client.get(url).url.startswith("/admin/login/")
+
+
+def test_whose_session_ended_comes_back_to_the_page_of_the_button_and_reads_that_nothing_was_done(client):
+    campaign = launched()
+    page, html = f"{campaign.get_absolute_url()}?from=log", {"Accept": "text/html,*/*"}
+    response = client.post(campaign_url(campaign, "pause"), headers={"Referer": f"http://testserver{page}", **html})
+    assert response.url == f"{reverse('admin:login')}?next={quote(page)}"
+    sign_in_superuser(client)
+    assert "nothing was done. Look at the page and do it once more" in text_of(client.get(page))
+    campaign.refresh_from_db()
+    assert campaign.pause_reason == ""
+
+
+@pytest.mark.parametrize("referer", ["", "https://elsewhere.example.org/admin/", "http://testserver:81/admin/"])
+def test_a_page_of_others_is_not_where_signing_in_leads(client, referer):
+    address = campaign_url(launched(), "pause")
+    response = client.post(address, headers={"Referer": referer, "Accept": "text/html"})
+    assert response.url == f"{reverse('admin:login')}?next={address}"
+
+
+def test_a_script_that_is_signed_out_leaves_no_message_behind(client):
+    page = launched().get_absolute_url()
+    client.post(page, headers={"Referer": f"http://testserver{page}", "Accept": "application/json"})
+    sign_in_superuser(client)
+    assert "nothing was done" not in text_of(client.get(page))
+
+
+def test_signing_out_twice_is_signing_out(client):
+    headers = {"Referer": "http://testserver/admin/", "Accept": "text/html"}
+    assert client.post(reverse("admin:logout"), headers=headers).url == reverse("admin:index")
 
 
 @pytest.mark.parametrize("url", lists())
@@ -214,12 +245,12 @@ def test_the_start_page_takes_the_same_queries_for_one_campaign_and_for_many(cli
     # session, user, going on, latest, figures, calendar, approvals (2), conversations, gateways, what was
     # sent (2), opt-outs, how far the past is counted,
     # how gateways answered, unread, paused gateways, heartbeat
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(17):
         client.get(START)
     for n in range(6):
         make_campaign(name=f"Draft {n}")
         lifecycle.launch(make_campaign(group, name=f"Sale {n}"), actor=None)
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(17):
         client.get(START)
 
 
