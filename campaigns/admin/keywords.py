@@ -19,11 +19,12 @@ from campaigns.inbox_forms import LANGUAGES, AutomaticReplyForm, KeywordForm, Tr
 from campaigns.keyword_packs import PACKS, REPLIES
 from campaigns.models import AutomaticReply, Meaning, ReplyKeyword
 
-from .base import BaseAdmin, acting_user
+from .base import acting_user
 from .changes import changes_of
+from .kept_texts import KeptTextsAdmin
 
 
-class AuditedAdmin(BaseAdmin):
+class AuditedAdmin(KeptTextsAdmin):
     """Pages whose changes are written into the audit trail."""
 
     action_name = ""

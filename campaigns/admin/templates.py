@@ -16,9 +16,10 @@ from campaigns.languages import language_name
 from campaigns.models import Campaign, MessageTemplate, TemplateText, User
 from campaigns.template_form import TemplateForm, TemplateTextForm
 
-from .base import BaseAdmin, acting_user
+from .base import acting_user
 from .changes import changes_of
 from .display import NOTHING, moment
+from .kept_texts import KeptTextsAdmin
 
 
 def template_from(campaign: Campaign, *, actor: User) -> MessageTemplate:
@@ -66,7 +67,7 @@ def may_write(request: HttpRequest) -> bool:
 
 
 @admin.register(MessageTemplate)
-class MessageTemplateAdmin(BaseAdmin):
+class MessageTemplateAdmin(KeptTextsAdmin):
     """Texts to be used again. What becomes of one changes no campaign that has used it."""
 
     form = TemplateForm

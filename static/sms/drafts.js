@@ -28,8 +28,13 @@
         const same = (one, other) => JSON.stringify(one.filter(([key]) => key !== "version")) === JSON.stringify(other.filter(([key]) => key !== "version"));
         const begun = entries();
         // Whether nothing was written, even before this script was there.
-        const isBlank = () => [...form.elements]
-            .every((field) => field.defaultValue === undefined || field.type === "hidden" || field.value === field.defaultValue);
+        const isUntouched = (field) => (field.type === "checkbox" ? field.checked === field.defaultChecked : field.value === field.defaultValue);
+        const written = () => [...form.elements]
+            .filter((field) => field.defaultValue !== undefined && field.type !== "hidden" && !isUntouched(field));
+        const isBlank = () => written().length === 0;
+        // What the browser itself fills in again after a reload, without the rows that were added.
+        const isPartOf = (kept) => written()
+            .every((field) => kept.some(([key, value]) => key === field.name && value === field.value));
 
         const labels = () => Object.fromEntries([...form.querySelectorAll("select[multiple]")]
             .map((select) => [select.name, Object.fromEntries([...select.selectedOptions].map((one) => [one.value, one.text]))]));
@@ -57,14 +62,29 @@
             }
         };
 
+        // Rows that can be added to a form, of which the page knows how many there are and what each is stored as.
+        const ofARow = (key) => /-\d+-/.test(key);
+        const isOwn = (element) => /-(TOTAL|INITIAL|MIN_NUM|MAX_NUM)_FORMS$/.test(element.name) || (element.type === "hidden" && ofARow(element.name));
+
+        function addRows(all) {
+            for (const [key, [wanted]] of [...all].filter(([name]) => name.endsWith("-TOTAL_FORMS"))) {
+                const add = document.querySelector(`#${key.replace("-TOTAL_FORMS", "-group")} .add-row a`);
+                for (let row = Number(form.elements[key]?.value); add && row < Number(wanted); row += 1) {
+                    add.click();
+                }
+            }
+        }
+
         function fillIn(kept, names = {}) {
             const all = new Map();
             kept.forEach(([key, value]) => all.set(key, [...(all.get(key) ?? []), value]));
+            addRows(all);
             const many = all.get("texts-language") ?? [];
             const texts = Object.fromEntries(many.map((language, at) => [language, all.get("texts-body")?.[at] ?? ""]).filter(([language]) => language));
             for (const element of form.elements) {
                 const values = all.get(element.name);
-                if (!element.name || SKIPPED.has(element.name) || element.name.startsWith("_") || element.name.startsWith("texts-") || element.name === "version") {
+                if (!element.name || SKIPPED.has(element.name) || element.name.startsWith("_") || element.name === "version" || isOwn(element)
+                    || (form.putTexts && element.name.startsWith("texts-"))) {
                     continue;
                 }
                 if (element.type === "checkbox") {
@@ -77,6 +97,8 @@
                     [...element.options].forEach((option) => { option.selected = Boolean(values?.includes(option.value)); });
                 } else if (values && element.type !== "submit" && element.type !== "button") {
                     element.value = values[0];
+                } else if (ofARow(element.name)) { // added since
+                    element.value = "";
                 }
             }
             window.django?.jQuery(form).find("select").trigger("change.select2");
@@ -262,12 +284,12 @@
 
         // --- what this browser has and the page has not ---------------------------------------------------------------
 
-        window.addEventListener("load", () => {
+        function restore() {
             const kept = remembered();
             if (!kept) {
                 return;
             }
-            if (!place.dataset.url && !isBlank()) {
+            if (!place.dataset.url && !isPartOf(kept.entries)) {
                 return; // written while this page was loading
             }
             if (same(kept.entries, entries()) || form.querySelector(".errornote")) {
@@ -286,6 +308,8 @@
                 trouble.replaceChildren();
             });
             touched();
-        });
+        }
+        // After what the admin's own scripts do once the page is there: rows can be added only then.
+        window.addEventListener("load", () => (window.django ? window.django.jQuery(restore) : restore()));
     }
 }

@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, Route, expect
 
 from campaigns import replies
-from campaigns.models import Conversation, SentMessage
+from campaigns.models import Conversation, MessageTemplate, SentMessage
 from sms_backends import IncomingSms
 from tests.browser.conftest import PASSWORD
 from tests.browser.operator import PATIENCE
@@ -168,6 +168,45 @@ def test_what_was_kept_of_an_answer_can_be_thrown_away(sign_in, complaints):
     page.get_by_role("button", name="Send the answer").click()
     expect(page.get_by_text("The text is empty.")).to_be_visible()
     expect(page.get_by_label("Answer")).to_have_value("  ")
+    assert complaints == []
+
+
+def test_a_template_in_several_languages_survives_the_end_of_the_session(sign_in, complaints):
+    page = sign_in("olga", "Operator").page
+    page.goto("/admin/campaigns/messagetemplate/add/")
+    page.locator("#id_name").fill("Greeting")
+    page.locator("#id_body").fill("Good morning")
+    page.locator("#id_texts-0-language").fill("ru")
+    page.locator("#id_texts-0-body").fill("Доброе утро")
+    page.get_by_role("button", name="Add another Text").click()
+    page.locator("#id_texts-1-language").fill("de")
+    page.locator("#id_texts-1-body").fill("Guten Morgen")
+    Session.objects.all().delete()
+    page.get_by_role("button", name="Save", exact=True).click()
+    sign_in_again(page)
+    expect(page.get_by_text("is filled in again")).to_be_visible()
+    expect(page.locator("#id_texts-1-body")).to_have_value("Guten Morgen")
+    page.get_by_role("button", name="Throw it away").click()
+    for field in ("#id_body", "#id_texts-0-body", "#id_texts-1-language", "#id_texts-1-body"):
+        expect(page.locator(field)).to_have_value("")
+    page.locator("#id_name").fill("Greeting")
+    page.locator("#id_body").fill("Good morning")
+    page.locator("#id_texts-1-language").fill("de")
+    page.locator("#id_texts-1-body").fill("Guten Morgen")
+    page.reload()
+    expect(page.locator("#id_texts-1-body")).to_have_value("Guten Morgen")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was added successfully")).to_be_visible()
+    assert MessageTemplate.objects.get().texts_by_language() == {"de": "Guten Morgen"}
+    page.goto("/admin/campaigns/messagetemplate/add/")
+    expect(page.locator("#id_body")).to_have_value("")
+    page.goto(f"/admin/campaigns/messagetemplate/{MessageTemplate.objects.get().pk}/change/")
+    page.locator("#id_texts-0-body").fill("Guten Tag")
+    page.reload()
+    expect(page.locator("#id_texts-0-body")).to_have_value("Guten Tag")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+    assert MessageTemplate.objects.get().texts_by_language() == {"de": "Guten Tag"}
     assert complaints == []
 
 

@@ -47,6 +47,20 @@ def test_a_template_is_written_in_several_languages(client):
     assert "Portuguese" in text_of(client.get(LIST))
 
 
+def test_the_browser_keeps_what_is_written_until_a_page_says_that_it_is_saved(client):
+    user = sign_in(client, "view_messagetemplate", "add_messagetemplate", "change_messagetemplate")
+    assert f'data-keeper="{user.pk}:messagetemplate:new"' in client.get(ADD).content.decode()
+    refused = client.post(ADD, fields_of(body="Hello {{ name"))
+    assert f"saved-by-{user.pk}" not in refused.content.decode()
+    saved = client.post(ADD, fields_of(), follow=True)
+    assert f"saved-by-{user.pk}" in saved.content.decode()
+    template = MessageTemplate.objects.get()
+    change = f"{LIST}{template.pk}/change/"
+    assert f'data-keeper="{user.pk}:messagetemplate:{template.pk}"' in client.get(change).content.decode()
+    sign_in(client, "view_messagetemplate", username="viewer")
+    assert "data-keeper" not in client.get(change).content.decode()
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
