@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 
 from . import audit
 from .forecasting.foreseen import Foreseen, foresee, read
-from .forecasting.running import latest, outdated
+from .forecasting.running import latest, outdated, people_now
 from .forecasting.words import people as people_in_words
 from .models import EDITABLE, ENDED, Approval, ApprovalStatus, AuditEvent, Campaign, CampaignStatus, Forecast, User
 from .preflight import group_ids, people_in_groups
@@ -130,12 +130,6 @@ def _holding(campaign: Campaign) -> Forecast | None:
     return kept if kept is not None and not outdated(kept, campaign) else None
 
 
-def _people_now(campaign: Campaign) -> int:
-    """How many are in its groups: by the forecast that holds, or else counted."""
-    kept = _holding(campaign)
-    return kept.people if kept is not None else people_in_groups(campaign) or 0
-
-
 def fingerprint(campaign: Campaign, starts_at: datetime | None) -> str:
     """Of what would be sent to whom, how and when; `starts_at` None means at once."""
     include, exclude = group_ids(campaign)
@@ -194,7 +188,7 @@ def still_fits(approval: Approval, campaign: Campaign) -> bool:
         return size_again(campaign, approval.again.split(",")).people <= approval.people * GROWTH
     if approval.fingerprint != fingerprint(campaign, approval.starts_at):
         return False
-    return _people_now(campaign) <= approval.people * GROWTH
+    return (people_now(campaign) or 0) <= approval.people * GROWTH
 
 
 def obstacle(locked: Campaign, size: Size | None, starts_at: datetime | None, typed: str | None = None) -> str:

@@ -21,11 +21,12 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns import approval, audit, drafts, lifecycle, masking
 from campaigns.brakes import BRAKES, MINIMUM_SAMPLE
+from campaigns.forecasting.running import people_now
 from campaigns.forms import CampaignForm
 from campaigns.gateway_forms import LimitForm
 from campaigns.languages import language_name
 from campaigns.models import EDITABLE, Approval, ApprovalStatus, Campaign, CampaignStatus, ContactGroup, MessageStatus
-from campaigns.preflight import no_consent_warning, people_in_groups, without_consent_count
+from campaigns.preflight import no_consent_warning, without_consent_count
 from campaigns.prices import price_table
 from campaigns.reports import many_campaign_figures
 from campaigns.resendable import RESENDABLE, resendable
@@ -314,7 +315,7 @@ class CampaignAdmin(ArchivingMixin, CampaignWriting):
             "poll_seconds": poll_seconds(campaign, progress),
             "progress_url": action_url(campaign, "progress"),
             "without_consent": _without_consent(campaign),
-            "audience_now": people_in_groups(campaign) if campaign.status in EDITABLE else None,
+            "audience_now": people_now(campaign) if campaign.status in EDITABLE else None,
             "smart_groups": smart_groups_of(campaign) if campaign.status in EDITABLE else [],
             "unknown": list(unknown.order_by("pk")[:UNKNOWN_SHOWN]),
             "unknown_count": found[MessageStatus.UNKNOWN],

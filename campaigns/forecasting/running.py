@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 from campaigns import rehearsing
 from campaigns.composing import TemplateError
 from campaigns.models import AudienceFact, Campaign, Forecast, ForecastKind, ForecastPart, ForecastStatus, User
-from campaigns.preflight import Known, group_ids, placeholders_nobody_has
+from campaigns.preflight import Known, group_ids, people_in_groups, placeholders_nobody_has
 from campaigns.smart_groups import ConditionsError
 from campaigns.wakeups import wake
 
@@ -88,6 +88,16 @@ def known_now(campaign: Campaign) -> Known | None:
     with usual_language():
         found = latest(campaign)
         return None if found is None or outdated(found, campaign) else known_of(found)
+
+
+def people_now(campaign: Campaign) -> int | None:
+    """
+    How many are in its groups: by the forecast that holds, or else counted.
+
+    None where the conditions of a group cannot be read.
+    """
+    known = known_now(campaign)
+    return people_in_groups(campaign) if known is None else known.people
 
 
 def known_of(forecast: Forecast) -> Known:

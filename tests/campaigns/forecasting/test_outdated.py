@@ -316,6 +316,18 @@ def test_a_look_reads_nobody(campaign):
     assert len(looked) <= 8
 
 
+def test_how_many_are_in_the_groups_is_known_without_counting_them_while_the_forecast_holds(campaign):
+    assert running.people_now(campaign) == 10
+    running.holding(campaign)
+    with CaptureQueriesContext(connection) as looked:
+        assert running.people_now(campaign) == 10
+    assert _reads_people(looked) == []
+    person().groups.clear()
+    assert running.people_now(campaign) == 9
+    ContactGroup.objects.update(conditions={"nonsense": True})
+    assert running.people_now(campaign) is None
+
+
 def test_a_launch_compares_everybody_once_more(campaign):
     """Who was changed and put into the group at the same time, by two who did not see each other, is found so."""
     before = running.holding(campaign)
