@@ -1,4 +1,4 @@
-"""Charts as plain SVG, made here: no script, no library, and they print."""
+"""The bars of a report as plain SVG: no script is needed, and they print."""
 
 from __future__ import annotations
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -44,16 +45,26 @@ PERIOD_NAMES = {"today": _("Today"), "7": _("7 days"), "30": _("30 days")}
 COUNTRIES_SHOWN = 15
 REASONS_SHOWN = 12
 S = MessageStatus
-#: The parts of a bar, from below: what it is called, its colour, and whose sum it is.
-PARTS = (
-    (_("delivered"), "good", frozenset({S.DELIVERED})),
-    (_("no word yet"), "sent", frozenset({S.SENT})),
-    (_("unknown"), "unsure", frozenset({S.UNKNOWN})),
-    (_("failed"), "bad", NOT_DELIVERED | NOT_TAKEN),
-)
-CHART_HEIGHT = 100
 #: The log's name for all that will not arrive.
 NOT_REACHED = "not_reached"
+
+
+class Part(NamedTuple):
+    """A part of a bar: whose sum it is, and what the log calls them."""
+
+    name: Any
+    tone: str
+    statuses: frozenset[str]
+    status: str
+
+
+#: From below.
+PARTS = (
+    Part(_("delivered"), "good", frozenset({S.DELIVERED}), S.DELIVERED),
+    Part(_("no word yet"), "sent", frozenset({S.SENT}), S.SENT),
+    Part(_("unknown"), "unsure", frozenset({S.UNKNOWN}), S.UNKNOWN),
+    Part(_("failed"), "bad", NOT_DELIVERED | NOT_TAKEN, NOT_REACHED),
+)
 
 
 @dataclass(frozen=True)
@@ -84,37 +95,23 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Rect:
-    """A part of a bar, in units of the chart."""
-
-    tone: str
-    x: str
-    y: str
-    width: str
-    height: str
-
-
-@dataclass(frozen=True)
 class Bar:
-    """One day or hour of the chart: its parts, and the same in words."""
+    """One day or hour of the chart; `url` leads to all of a day's rows."""
 
     label: str
-    rects: list[Rect]
-    cells: list[str]
-    title: str
+    cells: list[Number]
+    url: str
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Bars side by side, and the numbers they stand for."""
+    """Bars side by side, as a table and as what the browser draws (dashboard_chart.js)."""
 
-    width: int
     bars: list[Bar]
     heads: list[Any]
     legend: list[tuple[str, Any]]
-    most: str
-    ends: list[str]
     unit: Any
+    drawn: str
 
 
 @dataclass(frozen=True)
@@ -204,7 +201,7 @@ def _fill(board: Dashboard, figures: PeriodFigures) -> None:
         )
         for found in figures.failures[:REASONS_SHOWN]
     ]
-    board.chart = _chart(figures.slots, is_one_day=figures.is_one_day)
+    board.chart = _chart(figures.slots, links, is_one_day=figures.is_one_day)
 
 
 class _Links:
@@ -218,6 +215,15 @@ class _Links:
         if not value:
             return Number("0", note=note)
         return Number(count(value), log_url(**self._days, status__exact=status, **filters), note)
+
+    @staticmethod
+    def day(day: date) -> str:
+        """All rows of one day."""
+        return log_url(day__gte=day.isoformat(), day__lte=day.isoformat())
+
+    def of_day(self, day: date | None, value: int, status: str) -> Number:
+        """A figure with its link where it is that of a whole day."""
+        return Number(count(value), f"{self.day(day)}&status__exact={status}" if day and value else "")
 
 
 def _row(name: str, tally: Tally, links: _Links, **filters: Any) -> Row:
@@ -294,44 +300,34 @@ def _provider(card: GatewayCard, pulse: Pulse) -> Provider:
 # --- the chart ---------------------------------------------------------------------------------------------------
 
 
-def _chart(slots: list[Slot], *, is_one_day: bool) -> Chart | None:
+def _chart(slots: list[Slot], links: _Links, *, is_one_day: bool) -> Chart | None:
     """None where nothing was sent: an empty frame says nothing."""
-    sums = [
-        [sum(slot.tally.statuses[status] for status in statuses) for _n, _tone, statuses in PARTS] for slot in slots
-    ]
-    most = max(map(sum, sums), default=0)
-    if not most:
+    sums = [[sum(slot.tally.statuses[status] for status in part.statuses) for part in PARTS] for slot in slots]
+    if not any(map(any, sums)):
         return None
-    labels = [_label(slot.start, is_one_day=is_one_day) for slot in slots]
-    bars = [
-        Bar(label, _rects(position, values, most), [count(value) for value in values], _in_words(label, values))
-        for position, (label, values) in enumerate(zip(labels, sums, strict=True))
-    ]
+    bars = []
+    for slot, values in zip(slots, sums, strict=True):
+        # The log is asked by day: an hour has no rows of its own there.
+        day = None if is_one_day else slot.start.astimezone(timezone.get_default_timezone()).date()
+        numbers = [links.of_day(day, value, part.status) for value, part in zip(values, PARTS, strict=True)]
+        bars.append(
+            Bar(_label(slot.start, is_one_day=is_one_day), numbers, links.day(day) if day and any(values) else "")
+        )
+    drawn = {
+        "labels": [bar.label for bar in bars],
+        "urls": [bar.url for bar in bars],
+        "parts": [
+            {"name": str(part.name), "tone": part.tone, "values": [values[n] for values in sums]}
+            for n, part in enumerate(PARTS)
+        ],
+    }
     return Chart(
-        width=10 * len(bars),
         bars=bars,
-        heads=[name for name, _tone, _statuses in PARTS],
-        legend=[(tone, name) for name, tone, _statuses in PARTS],
-        most=count(most),
-        ends=[labels[0], labels[len(labels) // 2], labels[-1]],
+        heads=[part.name for part in PARTS],
+        legend=[(part.tone, part.name) for part in PARTS],
         unit=_t("Hour") if is_one_day else _t("Day"),
+        drawn=json.dumps(drawn),
     )
-
-
-def _rects(position: int, values: list[int], most: int) -> list[Rect]:
-    rects, top = [], float(CHART_HEIGHT)
-    for (_name, tone, _statuses), value in zip(PARTS, values, strict=True):
-        height = CHART_HEIGHT * max(value, 0) / most
-        top -= height
-        if height:
-            # Formatted here: in Russian a template would write a comma into the SVG.
-            rects.append(Rect(tone, str(10 * position + 1), f"{top:.2f}", "8", f"{height:.2f}"))
-    return rects
-
-
-def _in_words(label: str, values: list[int]) -> str:
-    parts = [f"{name} {count(value)}" for (name, _tone, _statuses), value in zip(PARTS, values, strict=True) if value]
-    return f"{label}: {', '.join(parts) or count(0)}"
 
 
 def _label(start: datetime, *, is_one_day: bool) -> str:

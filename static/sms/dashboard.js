@@ -15,6 +15,7 @@
         const place = document.activeElement?.closest("#dashboard a")?.getAttribute("href");
         board.innerHTML = html;
         board.querySelectorAll("details").forEach((one, index) => { one.open = opened[index] ?? false; });
+        board.dispatchEvent(new Event("renewed"));
         // Whoever goes through the links by keyboard goes on from the same one.
         [...board.querySelectorAll("a")].find((link) => place && link.getAttribute("href") === place)?.focus({preventScroll: true});
     };

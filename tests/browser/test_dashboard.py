@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from campaigns.models import CampaignStatus, MessageStatus
 from campaigns.spent import today
+from tests.browser.conftest import PASSWORD
 from tests.browser.windows import DESKTOP, PHONE
 from tests.campaigns.building import make_campaign, make_message, number
 
@@ -77,6 +78,45 @@ def test_an_operator_on_a_desktop_finds_out_what_failed_and_goes_on_to_write(sig
     assert complaints == []
 
 
+def drawn(page: Page) -> list[list[int]]:
+    """What the chart shows, part by part."""
+    canvas = page.locator(".chart canvas")
+    expect(canvas).to_be_visible()
+    return canvas.evaluate("it => Chart.getChart(it).data.datasets.map(({data}) => data)")
+
+
+def test_the_bars_show_the_table_and_lead_to_a_day_in_light_and_in_dark(sign_in, messages, complaints):
+    page = sign_in("olga", "Operator", DESKTOP).page
+    look_at(page, "7 days")
+    page.get_by_text("The same as a table").click()
+    cells = [[int(cell) for cell in row.split()[-4:]] for row in page.locator(".chart tbody tr").all_inner_texts()]
+    assert [list(day) for day in zip(*drawn(page), strict=True)] == cells
+    assert sum(map(sum, cells)) > 0
+    colours = "it => Chart.getChart(it).options.scales.x.ticks.color"
+    light = page.locator(".chart canvas").evaluate(colours)
+    page.get_by_role("button", name="Toggle theme").click()
+    assert page.locator(".chart canvas").evaluate(colours) != light
+    box = page.locator(".chart canvas").bounding_box()
+    assert box
+    page.mouse.click(box["x"] + box["width"] - 30, box["y"] + box["height"] / 2)
+    expect(page).to_have_url(re.compile(f"day__gte={today()}&day__lte={today()}"))
+    expect(page.locator(ROWS)).to_have_count(sum(cells[-1]))
+    assert complaints == []
+
+
+def test_without_scripts_there_is_the_table(browser, live_server, messages, operator):
+    context = browser.new_context(base_url=live_server.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/admin/")
+    page.get_by_label("Username").fill(operator.username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator(".chart canvas")).not_to_be_visible()
+    page.get_by_text("The same as a table").click()
+    expect(page.locator(".chart table")).to_be_visible()
+    context.close()
+
+
 def test_the_figures_renew_themselves_and_keep_the_period(sign_in, messages, complaints):
     page = sign_in("vera", "Viewer").page
     page.clock.install()
@@ -84,5 +124,6 @@ def test_the_figures_renew_themselves_and_keep_the_period(sign_in, messages, com
     make_message(number(5), status=MessageStatus.DELIVERED, sent_at=timezone.now(), day=today(), segment_count=1)
     page.clock.fast_forward(31_000)
     expect(tile(page, "Delivered").locator(".big")).to_have_text("3")
+    assert sum(drawn(page)[0]) == 3
     expect(page.locator(".periods [aria-current]")).to_have_text("Today")
     assert complaints == []

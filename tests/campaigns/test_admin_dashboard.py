@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,7 +20,7 @@ from campaigns.admin.dashboard import duration
 from campaigns.dashboard import PERIODS
 from campaigns.models import GatewayMinute, GatewayState, OptOut, SentMessage, User
 from campaigns.spent import today
-from tests.campaigns.building import launched, make_campaign, make_message, number
+from tests.campaigns.building import launched, make_campaign, make_message, number, there
 from tests.campaigns.screens import campaign_url, sign_in, sign_in_superuser, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("woken")]
@@ -211,25 +213,36 @@ def test_cost_says_where_it_comes_from(client):
     assert "Cost 0.22 EUR 0.07 EUR of it by price list" in text_of(client.get(START))
 
 
-def test_the_chart_has_the_same_numbers_as_a_table(client):
+def test_the_chart_has_the_same_numbers_as_a_table_each_a_link_to_its_rows(client):
     sign_in_superuser(client)
     some_messages()
     message(60, days_ago=2)
-    page = client.get(START).content.decode()
     chart = client.get(START).context["start"].board.chart
-    assert [bar.cells for bar in chart.bars][-3:] == [["1", "0", "0", "0"], ["0", "0", "0", "0"], ["3", "1", "1", "2"]]
-    assert chart.most == "7"
-    assert len(re.findall(r"<rect ", page)) == 5
-    assert len(client.get(START, {"period": "today"}).context["start"].board.chart.bars) == 24
+    table = [[cell.shown for cell in bar.cells] for bar in chart.bars]
+    assert table[-3:] == [["1", "0", "0", "0"], ["0", "0", "0", "0"], ["3", "1", "1", "2"]]
+    for bar in chart.bars:
+        for cell in bar.cells:
+            assert (
+                len(client.get(cell.url).context["cl"].result_list) == int(cell.shown)
+                if cell.url
+                else cell.shown == "0"
+            )
+    assert len(client.get(chart.bars[-1].url).context["cl"].result_list) == 7
+    assert chart.bars[-2].url == ""
+    hours = client.get(START, {"period": "today"}).context["start"].board.chart.bars
+    assert len(hours) == 24
+    assert {cell.url for bar in hours for cell in bar.cells} == {""}
 
 
-def test_numbers_in_svg_have_points_in_every_language(client):
+def test_what_is_drawn_is_in_the_page_with_plain_numbers_in_every_language(client):
     sign_in_superuser(client, language="ru")
     some_messages()
-    page = client.get(START).content.decode()
-    rects = re.findall(r'<rect class="bar-\w+" x="([^"]+)" y="([^"]+)" width="([^"]+)" height="([^"]+)"', page)
-    assert rects
-    assert not any("," in value for rect in rects for value in rect)
+    found = re.search(r'data-chart="([^"]+)"', client.get(START).content.decode())
+    drawn = json.loads(html.unescape(there(found)[1]))
+    assert [part["values"][-1] for part in drawn["parts"]] == [3, 1, 1, 2]
+    assert [part["tone"] for part in drawn["parts"]] == ["good", "sent", "unsure", "bad"]
+    assert drawn["parts"][0]["name"] == "доставлено"
+    assert len(drawn["labels"]) == len(drawn["urls"]) == 7
 
 
 def test_the_fragment_is_what_the_page_shows(client):
