@@ -107,7 +107,8 @@ def build(operator: User, people: int = 36) -> World:
     """
     world = World(people, operator)
     tasks.beat()
-    for part in (_people, _texts, _gateways, _campaigns, _log, _inbox, _imports, _background, _system, _archive):
+    parts = (_people, _texts, _gateways, _earlier, _campaigns, _log)
+    for part in (*parts, _inbox, _imports, _background, _system, _archive):
         part(world)
     return world
 
@@ -182,6 +183,20 @@ def _gateways(world: World) -> None:
             payload={"status": "delivered", "raw": {"id": 990 + n, "status": 1}},
             next_try_at=timezone.now() + timedelta(minutes=5),
         )
+
+
+def _earlier(world: World) -> None:
+    """Single messages of the days before, so that there is something to compare with."""
+    rows = []
+    for days_ago, number in enumerate((131, 88, 174, 240, 52, 39, 127, 165, 122, 191, 238, 46, 58, 130), 1):
+        at = timezone.now() - timedelta(days=days_ago)
+        for n in range(number * world.people // 36):
+            status, reason = ("undelivered", "unreachable_temporary") if n % 9 == 4 else ("delivered", "")
+            row = _message(person(400 + n), None, status, reason, purpose="quick", created_by=world.operator)
+            row.sent_at, row.status_at = at, at + timedelta(seconds=3 + n)
+            row.day, row.region = timezone.localdate(at), ("US", "GB", "US", "DE")[n % 4]
+            rows.append(row)
+    SentMessage.objects.bulk_create(rows)
 
 
 def _campaigns(world: World) -> None:
