@@ -265,7 +265,7 @@ def test_the_report_is_a_page_of_its_own_and_a_file(signed_in, campaign, complai
     page.goto(campaign_url(campaign))
     page.get_by_role("link", name="Report").click()
     expect(page.get_by_role("heading", name="What became of it")).to_be_visible()
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    expect(page.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
     with page.expect_download() as download:
         page.get_by_role("button", name="Excel file").click()
     assert re.fullmatch(r"new-shop-in-kazan\.xlsx", download.value.suggested_filename)
