@@ -36,8 +36,10 @@ logger = logging.getLogger(__name__)
 #: How long an answer is held in memory and its recording tried again when the database is away, in seconds.
 RECORD_SECONDS = 60.0
 RECORD_PAUSE = 0.5
-#: Answers to short requests are gathered for so long: a commit for each would cost more than the requests.
+#: Answers to short requests are gathered for so long at most: a commit for each would cost more than the requests.
 GATHER_SECONDS = 0.025
+#: And for this share of a request's time, so that the commit comes before the connections have run out of requests.
+GATHER_SHARE = 0.5
 #: A request is short below this: one that waits behind it is far from too old to be sent.
 SHORT_SECONDS = 1.0
 #: While it waits for answers, other work is looked at so often.
@@ -239,7 +241,8 @@ class Pipeline:
             if self._attend is not None and not self._stopped.is_set():
                 self._attend()
         if self._ahead and len(self._under_way) > self._width:
-            wait(self._under_way, max(self._committed_at + GATHER_SECONDS - time.monotonic(), 0.0))
+            gather = min(GATHER_SECONDS, GATHER_SHARE * self._slowest)
+            wait(self._under_way, max(self._committed_at + gather - time.monotonic(), 0.0))
 
     def _finish(self) -> None:
         """However the run ends: what is under way comes to its end, and every answer is written down."""
