@@ -222,18 +222,29 @@ def _read(first: date, last: date, slot: str) -> tuple[Rows, Rows]:
 
     Both of one pass over the days, which is most of the work.
     """
+    with connection.cursor() as cursor:
+        cursor.execute(_query(slot), day_figures.day_parameters(first, last))
+        rows = cursor.fetchall()
+    sums = [row[2:] for row in rows if not row[0]]
+    return sums, [(row[1], row[4], row[8]) for row in rows if row[0]]
+
+
+def _query(slot: str) -> str:
+    """Each row says first whether it is one of a slot."""
     keys = "gateway, region, status, reason, currency, delay"
     sums = ", ".join(f"SUM({name})" for name in DAY_SUMS)
-    query = (
-        f"WITH found AS MATERIALIZED ({day_figures.rows_between()}) "  # noqa: S608
-        f"SELECT NULL AS slot, {keys}, {sums} FROM found GROUP BY {keys} "
-        f"UNION ALL SELECT {slot}, '', '', status, '', '', 0, SUM(messages), 0, 0, 0, 0 "
+    found = day_figures.rows_between()
+    if connection.vendor == "postgresql":
+        return (
+            f"SELECT GROUPING(delay), {slot}, {keys}, {sums} FROM ({found}) AS found "  # noqa: S608
+            f"GROUP BY GROUPING SETS (({keys}), ({slot}, status))"
+        )
+    return (
+        f"WITH found AS MATERIALIZED ({found}) "  # noqa: S608
+        f"SELECT 0, NULL, {keys}, {sums} FROM found GROUP BY {keys} "
+        f"UNION ALL SELECT 1, {slot}, '', '', status, '', '', 0, SUM(messages), 0, 0, 0, 0 "
         f"FROM found GROUP BY {slot}, status"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(query, day_figures.day_parameters(first, last))
-        rows = cursor.fetchall()
-    return [row[1:] for row in rows if row[0] is None], [(row[0], row[3], row[7]) for row in rows if row[0] is not None]
 
 
 def _money(value: Any) -> Decimal:

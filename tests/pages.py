@@ -83,6 +83,8 @@ PAGES = (
     Page("campaign-rehearsal", "admin:campaigns_campaign_rehearsal", "draft"),
     Page("campaign-left-out", "admin:campaigns_campaign_left_out", "draft", query="reason=opted_out"),
     Page("campaign-schedule", "admin:campaigns_campaign_schedule", "draft"),
+    Page("campaign-approval", "admin:campaigns_campaign_approval", "asked"),
+    Page("campaign-approval-again", "admin:campaigns_campaign_approval", "asked_again"),
     Page("campaign-test", "admin:campaigns_campaign_test", "draft"),
     Page("campaign-cancel", "admin:campaigns_campaign_cancel", "sending"),
     Page("campaign-resend", "admin:campaigns_campaign_resend", "completed"),

@@ -17,8 +17,9 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Task
 from django_q.signing import SignedPackage
 
-from campaigns import archiving, conversations, erasing, importing, lifecycle, optouts, replies, tasks
+from campaigns import approval, archiving, conversations, erasing, importing, lifecycle, optouts, replies, tasks
 from campaigns.consent import record_consent
+from campaigns.forecasting.foreseen import foresee
 from campaigns.models import (
     Attempt,
     Attribute,
@@ -107,7 +108,7 @@ def build(operator: User, people: int = 36) -> World:
     """
     world = World(people, operator)
     tasks.beat()
-    parts = (_people, _texts, _gateways, _earlier, _campaigns, _log)
+    parts = (_people, _texts, _gateways, _earlier, _campaigns, _approvals, _log)
     for part in (*parts, _inbox, _imports, _background, _system, _archive):
         part(world)
     return world
@@ -219,6 +220,18 @@ def _campaigns(world: World) -> None:
     )
     for key in ("completed", "cancelled", "paused", "sending"):
         things[key].refresh_from_db()
+
+
+def _approvals(world: World) -> None:
+    """A colleague asks for two: to send a campaign, and to send an ended one again."""
+    colleague = User.objects.create_superuser("boris", first_name="Boris")
+    asked = world.things["asked"] = _campaign(world, "Autumn catalogue")
+    approval.ask(
+        asked, foresee(asked), actor=colleague, starts_at=None, question="Marketing has seen the text. May it go?"
+    )
+    again = world.things["asked_again"] = _under_way(world, "Opening hours")
+    lifecycle.cancel(again, actor=world.operator)
+    approval.ask_again(again, [MessageStatus.UNDELIVERED], actor=colleague, question="They were abroad last week.")
 
 
 def _campaign(world: World, name: str, **fields: Any) -> Campaign:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.http import HttpRequest
@@ -201,7 +201,7 @@ def _fill(board: Dashboard, figures: PeriodFigures) -> None:
         )
         for found in figures.failures[:REASONS_SHOWN]
     ]
-    board.chart = _chart(figures.slots, links, is_one_day=figures.is_one_day)
+    board.chart = _chart(figures.slots, is_one_day=figures.is_one_day)
 
 
 class _Links:
@@ -215,15 +215,6 @@ class _Links:
         if not value:
             return Number("0", note=note)
         return Number(count(value), log_url(**self._days, status__exact=status, **filters), note)
-
-    @staticmethod
-    def day(day: date) -> str:
-        """All rows of one day."""
-        return log_url(day__gte=day.isoformat(), day__lte=day.isoformat())
-
-    def of_day(self, day: date | None, value: int, status: str) -> Number:
-        """A figure with its link where it is that of a whole day."""
-        return Number(count(value), f"{self.day(day)}&status__exact={status}" if day and value else "")
 
 
 def _row(name: str, tally: Tally, links: _Links, **filters: Any) -> Row:
@@ -300,7 +291,7 @@ def _provider(card: GatewayCard, pulse: Pulse) -> Provider:
 # --- the chart ---------------------------------------------------------------------------------------------------
 
 
-def _chart(slots: list[Slot], links: _Links, *, is_one_day: bool) -> Chart | None:
+def _chart(slots: list[Slot], *, is_one_day: bool) -> Chart | None:
     """None where nothing was sent: an empty frame says nothing."""
     sums = [[sum(slot.tally.statuses[status] for status in part.statuses) for part in PARTS] for slot in slots]
     if not any(map(any, sums)):
@@ -308,11 +299,12 @@ def _chart(slots: list[Slot], links: _Links, *, is_one_day: bool) -> Chart | Non
     bars = []
     for slot, values in zip(slots, sums, strict=True):
         # The log is asked by day: an hour has no rows of its own there.
-        day = None if is_one_day else slot.start.astimezone(timezone.get_default_timezone()).date()
-        numbers = [links.of_day(day, value, part.status) for value, part in zip(values, PARTS, strict=True)]
-        bars.append(
-            Bar(_label(slot.start, is_one_day=is_one_day), numbers, links.day(day) if day and any(values) else "")
-        )
+        url = _log_of(slot) if any(values) and not is_one_day else ""
+        cells = [
+            Number(count(value), f"{url}&status__exact={part.status}" if url and value else "")
+            for value, part in zip(values, PARTS, strict=True)
+        ]
+        bars.append(Bar(_label(slot.start, is_one_day=is_one_day), cells, url))
     drawn = {
         "labels": [bar.label for bar in bars],
         "urls": [bar.url for bar in bars],
@@ -328,6 +320,12 @@ def _chart(slots: list[Slot], links: _Links, *, is_one_day: bool) -> Chart | Non
         unit=_t("Hour") if is_one_day else _t("Day"),
         drawn=json.dumps(drawn),
     )
+
+
+def _log_of(slot: Slot) -> str:
+    """All rows of a day."""
+    day = slot.start.astimezone(timezone.get_default_timezone()).date().isoformat()
+    return log_url(day__gte=day, day__lte=day)
 
 
 def _label(start: datetime, *, is_one_day: bool) -> str:

@@ -150,7 +150,7 @@ def _waiting_conversations() -> tuple[int, int]:
 def _campaigns() -> tuple[list[Any], list[Any]]:
     """The campaigns that are going on, and the latest of the others, each with its figures."""
     going_on = [*RUNNING, CampaignStatus.PAUSED]
-    campaigns = Campaign.objects.select_related("launched_by", "created_by")
+    campaigns = Campaign.objects.only("name", "status", "pause_reason", "launched_at", "created_at")
     active: list[Any] = list(campaigns.filter(status__in=going_on)[:NOW_SHOWN])
     latest: list[Any] = list(campaigns.exclude(status__in=[*going_on, CampaignStatus.SCHEDULED])[:LATEST])
     both = [*active, *latest]

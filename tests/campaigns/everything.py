@@ -80,39 +80,71 @@ def member_of(role: str, username: str = "") -> User:
 
 def make_everything() -> dict[str, Any]:
     """By name of the model, the object of it."""
-    now = timezone.now()
-    boss = User.objects.create(username="boss", is_staff=True, is_superuser=True)
-    group = ContactGroup.objects.create(name="Customers")
-    contact = Contact.objects.create(
+    things: dict[str, Any] = {"boss": User.objects.create(username="boss", is_staff=True, is_superuser=True)}
+    for part in (_contacts, _campaigns, _messages, _inbox, _imports, _gateway, _traces, _system):
+        part(things)
+    return things
+
+
+def _contacts(things: dict[str, Any]) -> None:
+    things["contactgroup"] = ContactGroup.objects.create(name="Customers")
+    contact = things["contact"] = Contact.objects.create(
         phone_number=NUMBER, first_name="Anna", email="a@example.com", consent="given", consent_evidence="zebraproof"
     )
-    twin = Contact.objects.create(phone_number=OTHER, first_name="Anna", email="a@example.com")
-    contact.groups.add(group)
-    twin.groups.add(group)
+    things["twin"] = Contact.objects.create(phone_number=OTHER, first_name="Anna", email="a@example.com")
+    for one in (contact, things["twin"]):
+        one.groups.add(things["contactgroup"])
     FormerNumber.objects.create(contact=contact, phone_number=FORMER, was={"first_name": "Anna"})
-    template = MessageTemplate.objects.create(name="Hello", body="zebratemplate", created_by=boss)
+    things["attribute"] = Attribute.objects.create(name="city")
+    conditions = {"version": 1, "match": {"combine": "all", "parts": []}}
+    things["smartgroup"] = SmartGroup.objects.create(name="Smart", conditions=conditions)
+    things["optout"] = OptOut.objects.create(phone_number=OTHER, note="zebranote", created_by=things["boss"])
+    things["erasure"] = Erasure.objects.create(
+        phone_number=FORMER, canonical_number=FORMER, reason="asked", requested_by=things["boss"]
+    )
+    ConsentChange.objects.create(
+        canonical_number=NUMBER,
+        phone_number=NUMBER,
+        contact=contact,
+        act="given",
+        evidence="zebraproof",
+        happened_at=timezone.now(),
+    )
+
+
+def _campaigns(things: dict[str, Any]) -> None:
+    now, boss, group = timezone.now(), things["boss"], things["contactgroup"]
+    things["messagetemplate"] = MessageTemplate.objects.create(name="Hello", body="zebratemplate", created_by=boss)
     fields: dict[str, Any] = {"body": "zebracampaign", "texts": {"ru": "zebralanguage"}, "created_by": boss}
-    draft = Campaign.objects.create(name="Draft", **fields)
+    draft = things["campaign"] = Campaign.objects.create(name="Draft", **fields)
     draft.include_groups.add(group)
     drafts.keep(boss, draft, {"body": ["zebracampaign"]}, version=0, base="")
-    sent = Campaign.objects.create(
+    launch = {
+        "body": fields["body"], "texts": fields["texts"], "kind": draft.kind, "gateway": "default", "sender_id": "",
+        "include_groups": [group.pk], "exclude_groups": [], "smart_groups": {}, "last_contact_id": things["twin"].pk,
+    }  # fmt: skip
+    sent = things["sent"] = Campaign.objects.create(
         name="Sent",
         status=CampaignStatus.COMPLETED,
+        launch=launch,
         launched_at=now,
         launched_by=boss,
         audience=2,
         ended_at=now,
         **fields,
     )
-    sent.launch = {
-        "body": sent.body, "texts": sent.texts, "kind": sent.kind, "gateway": "default", "sender_id": "",
-        "include_groups": [group.pk], "exclude_groups": [], "smart_groups": {}, "last_contact_id": twin.pk,
-    }  # fmt: skip
-    sent.save()
     sent.include_groups.add(group)
-    message = SentMessage.objects.create(
-        campaign=sent,
-        contact=contact,
+
+
+#: What a provider said.
+RAW = {"to": NUMBER.lstrip("+"), "text": "zebraprovider"}
+
+
+def _messages(things: dict[str, Any]) -> None:
+    now = timezone.now()
+    message = things["sentmessage"] = SentMessage.objects.create(
+        campaign=things["sent"],
+        contact=things["contact"],
         phone_number=NUMBER,
         body="zebramessage",
         status=MessageStatus.UNKNOWN,
@@ -122,37 +154,41 @@ def make_everything() -> dict[str, Any]:
         reference="ref-1",
         provider_message_id="id-1",
     )
-    SentMessage.objects.create(phone_number=OTHER, body="zebramessage", purpose=Purpose.QUICK, created_by=boss)
-    raw = {"to": NUMBER.lstrip("+"), "text": "zebraprovider"}
+    SentMessage.objects.create(
+        phone_number=OTHER, body="zebramessage", purpose=Purpose.QUICK, created_by=things["boss"]
+    )
     Attempt.objects.create(
         message=message, number=1, reference="ref-1", claim_token="t", gateway="default", started_at=now,
-        finished_at=now,         outcome="unknown", error_text=f"zebraprovider {NUMBER}", raw=raw,
+        finished_at=now, outcome="unknown", error_text=f"zebraprovider {NUMBER}", raw=RAW,
     )  # fmt: skip
     MessageEvent.objects.create(
-        message=message, kind=EventKind.RECEIPT, payload={"raw": raw, "provider_text": f"zebraprovider {OTHER}"}
+        message=message, kind=EventKind.RECEIPT, payload={"raw": RAW, "provider_text": f"zebraprovider {OTHER}"}
     )
-    conversation = Conversation.objects.create(
+    things["unmatchedreceipt"] = UnmatchedReceipt.objects.create(
+        gateway="default", provider_message_id="x", phone_number=NUMBER.lstrip("+"), payload=RAW
+    )
+
+
+def _inbox(things: dict[str, Any]) -> None:
+    now, contact = timezone.now(), things["contact"]
+    things["conversation"] = Conversation.objects.create(
         phone_number=NUMBER, canonical_number=NUMBER, contact=contact, gateway="default", last_text="zebraanswer",
         last_at=now, needs_answer=True, held_since=now, unread_count=1,
     )  # fmt: skip
-    inbound = InboundMessage.objects.create(
-        gateway="default", phone_number=NUMBER, text="zebraanswer", contact=contact, raw=raw, fingerprint="1",
-        received_at=now, conversation=conversation, process_at=None, meaning="doubtful",
+    things["inboundmessage"] = InboundMessage.objects.create(
+        gateway="default", phone_number=NUMBER, text="zebraanswer", contact=contact, raw=RAW, fingerprint="1",
+        received_at=now, conversation=things["conversation"], process_at=None, meaning="doubtful",
     )  # fmt: skip
-    opt_out = OptOut.objects.create(phone_number=OTHER, note="zebranote", created_by=boss)
-    ConsentChange.objects.create(
-        canonical_number=NUMBER,
-        phone_number=NUMBER,
-        contact=contact,
-        act="given",
-        evidence="zebraproof",
-        happened_at=now,
+    things["replykeyword"] = ReplyKeyword.objects.create(
+        word="SALE", normalised="sale", reply="zebrakeyword", forward_to_phone=OTHER
     )
-    keyword = ReplyKeyword.objects.create(word="SALE", normalised="sale", reply="zebrakeyword", forward_to_phone=OTHER)
-    answer = AutomaticReply.objects.create(meaning="stop", language="en", text="zebraautomatic")
-    contact_import = ContactImport.objects.create(
+    things["automaticreply"] = AutomaticReply.objects.create(meaning="stop", language="en", text="zebraautomatic")
+
+
+def _imports(things: dict[str, Any]) -> None:
+    contact_import = things["contactimport"] = ContactImport.objects.create(
         file=ContentFile(f"phone\n{NUMBER}\n".encode(), "people.csv"),
-        file_name="people.csv", status=ImportStatus.CHECKED, created_by=boss, bad_count=1, new_count=1,
+        file_name="people.csv", status=ImportStatus.CHECKED, created_by=things["boss"], bad_count=1, new_count=1,
     )  # fmt: skip
     rows: dict[str, dict[str, Any]] = {
         RowKind.NEW: {"phone_number": NUMBER, "values": {"first_name": "Anna"}, "remark": f"was written {NUMBER}"},
@@ -160,15 +196,23 @@ def make_everything() -> dict[str, Any]:
     }
     for n, (kind, values) in enumerate(rows.items(), 1):
         ContactImportRow.objects.create(contact_import=contact_import, number=n, kind=kind, **values)
-    done = BulkAction.objects.create(
+    things["importsource"] = ImportSource.objects.create(signature="s", file_name="people.csv")
+    things["bulkaction"] = BulkAction.objects.create(
         operation="export", list_name="contact", status=BulkStatus.FAILED, problem=f"cannot read {NUMBER}",
-        selection={"filters": {"q": [NUMBER]}, "up_to": 5}, parameters={"format": "csv"}, created_by=boss,
+        selection={"filters": {"q": [NUMBER]}, "up_to": 5}, parameters={"format": "csv"}, created_by=things["boss"],
     )  # fmt: skip
-    erasure = Erasure.objects.create(phone_number=FORMER, canonical_number=FORMER, reason="asked", requested_by=boss)
-    receipt = UnmatchedReceipt.objects.create(
-        gateway="default", provider_message_id="x", phone_number=NUMBER.lstrip("+"), payload=raw
-    )
-    event = audit.record(
+
+
+def _gateway(things: dict[str, Any]) -> None:
+    paused = {"paused_at": timezone.now(), "provider_text": f"refused {NUMBER}", "pause_reason": "operator"}
+    state, _is_new = GatewayState.objects.update_or_create(alias="default", defaults=paused)
+    things["gatewaystate"] = things["pricelist"] = state
+    GatewayPrice.objects.create(gateway=state, prefix="7", per_segment="2.5")
+
+
+def _traces(things: dict[str, Any]) -> None:
+    boss, sent = things["boss"], things["sent"]
+    things["auditevent"] = audit.record(
         "change_contact",
         actor=boss,
         subject=NUMBER,
@@ -176,50 +220,25 @@ def make_everything() -> dict[str, Any]:
         details={"note": "zebranote", "former_number": FORMER},
     )
     audit.record("change", actor=boss, campaign=sent, subject=sent.name, changes={"text": ("x", "zebracampaign " * 9)})
-    for thing in (contact, opt_out, conversation, message):
+    for name in ("contact", "optout", "conversation", "sentmessage"):
         LogEntry.objects.create(
             user=boss,
-            content_type=ContentType.objects.get_for_model(thing),
-            object_id=str(thing.pk),
+            content_type=ContentType.objects.get_for_model(things[name]),
+            object_id=str(things[name].pk),
             object_repr=f"{NUMBER}",
             action_flag=CHANGE,
             change_message="",
         )
-    state, _is_new = GatewayState.objects.update_or_create(
-        alias="default", defaults={"paused_at": now, "provider_text": f"refused {NUMBER}", "pause_reason": "operator"}
-    )
-    GatewayPrice.objects.create(gateway=state, prefix="7", per_segment="2.5")
+
+
+def _system(things: dict[str, Any]) -> None:
+    now = timezone.now()
     task = {"name": "t", "func": "f", "started": now, "stopped": now, "result": f"Key (phone_number)=({NUMBER})"}
-    conditions = {"version": 1, "match": {"combine": "all", "parts": []}}
-    return {
-        "attribute": Attribute.objects.create(name="city"),
-        "auditevent": event,
-        "automaticreply": answer,
-        "bulkaction": done,
-        "campaign": draft,
-        "sent": sent,
-        "contact": contact,
-        "twin": twin,
-        "contactgroup": group,
-        "contactimport": contact_import,
-        "conversation": conversation,
-        "erasure": erasure,
-        "failure": Failure.objects.create(id="f" * 32, success=False, **task),
-        "gatewaystate": state,
-        "group": Group.objects.create(name="Guests"),
-        "heartbeat": Heartbeat.objects.create(name="sweeper", at=now),
-        "holiday": Holiday.objects.create(date="2026-12-31"),
-        "importsource": ImportSource.objects.create(signature="s", file_name="people.csv"),
-        "inboundmessage": inbound,
-        "messagetemplate": template,
-        "optout": opt_out,
-        "ormq": OrmQ.objects.create(key="k", payload="", lock=now),
-        "pricelist": state,
-        "replykeyword": keyword,
-        "schedule": Schedule.objects.create(name="s", func="f"),
-        "sentmessage": message,
-        "smartgroup": SmartGroup.objects.create(name="Smart", conditions=conditions),
-        "success": Success.objects.create(id="e" * 32, success=True, **task),
-        "unmatchedreceipt": receipt,
-        "user": User.objects.create(username="guest", is_staff=True),
-    }
+    things["failure"] = Failure.objects.create(id="f" * 32, success=False, **task)
+    things["success"] = Success.objects.create(id="e" * 32, success=True, **task)
+    things["ormq"] = OrmQ.objects.create(key="k", payload="", lock=now)
+    things["schedule"] = Schedule.objects.create(name="s", func="f")
+    things["group"] = Group.objects.create(name="Guests")
+    things["heartbeat"] = Heartbeat.objects.create(name="sweeper", at=now)
+    things["holiday"] = Holiday.objects.create(date="2026-12-31")
+    things["user"] = User.objects.create(username="guest", is_staff=True)
