@@ -225,25 +225,26 @@ def _campaigns(world: World) -> None:
 def _approvals(world: World) -> None:
     """A colleague asks for two: to send a campaign, and to send an ended one again."""
     colleague = User.objects.create_superuser("boris", first_name="Boris")
-    asked = world.things["asked"] = _campaign(world, "Autumn catalogue")
+    asked = world.things["asked"] = _campaign(world, "Autumn catalogue", created_by=colleague)
     approval.ask(
         asked, foresee(asked), actor=colleague, starts_at=None, question="Marketing has seen the text. May it go?"
     )
-    again = world.things["asked_again"] = _under_way(world, "Opening hours")
-    lifecycle.cancel(again, actor=world.operator)
+    again = world.things["asked_again"] = _under_way(world, "Opening hours", author=colleague)
+    lifecycle.cancel(again, actor=colleague)
     approval.ask_again(again, [MessageStatus.UNDELIVERED], actor=colleague, question="They were abroad last week.")
 
 
 def _campaign(world: World, name: str, **fields: Any) -> Campaign:
-    campaign = Campaign.objects.create(name=name, body=TEXT, created_by=world.operator, **fields)
+    campaign = Campaign.objects.create(**{"name": name, "body": TEXT, "created_by": world.operator, **fields})
     campaign.include_groups.set([world["group"]])
     return campaign
 
 
-def _under_way(world: World, name: str) -> Campaign:
+def _under_way(world: World, name: str, author: User | None = None) -> Campaign:
     """Launched a while ago: the contacts of the world wait, others have an outcome."""
-    campaign = _campaign(world, name)
-    lifecycle.launch(campaign, actor=world.operator)
+    author = author or world.operator
+    campaign = _campaign(world, name, created_by=author)
+    lifecycle.launch(campaign, actor=author)
     freeze(campaign.pk, seconds=60)
     campaign.refresh_from_db()
     first = world.people + 5
