@@ -380,7 +380,8 @@ def approved_for(actor: User) -> list[Approval]:
     found = Approval.objects.filter(
         Q(campaign__status=CampaignStatus.DRAFT) | ~Q(again=""), status=ApprovalStatus.APPROVED, asked_by=actor
     )
-    return list(found.select_related("campaign", "decided_by").order_by("pk"))
+    shown = found.select_related("campaign", "decided_by").only("decided_at", "campaign__name", "decided_by__username")
+    return list(shown.order_by("pk"))
 
 
 def waiting(campaigns: Iterable[int] | None = None) -> QuerySet[Approval]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.utils.translation import gettext_lazy as _
 
 #: What every model has, by the beginning of the codename.
@@ -16,3 +16,17 @@ def permission_words(permission: Permission) -> str:
     own = dict(model._meta.permissions) if model else {}
     act = ACTS.get(permission.codename.partition("_")[0]) if permission.name.startswith("Can ") else None
     return f"{content_type} | {own.get(permission.codename) or act or permission.name}"
+
+
+#: The roles that come with the product. Whoever renames one has chosen the word.
+_ROLES = {
+    "Viewer": _("Viewer"),
+    "Operator": _("Operator"),
+    "Approver": _("Approver"),
+    "Administrator": _("Administrator"),
+}
+
+
+def role_words(group: Group) -> str:
+    """The name of a group of permissions, in the reader's language where it is one of ours."""
+    return str(_ROLES.get(group.name, group.name))

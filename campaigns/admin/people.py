@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns import audit
 from campaigns.models import AuditEvent, User
-from campaigns.permission_names import permission_words
+from campaigns.permission_names import permission_words, role_words
 
 from .base import BaseAdmin, acting_user
 from .changes import changes_of
@@ -42,13 +42,16 @@ class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
     )
 
 
+_WORDS: dict[type[Any], Any] = {Permission: permission_words, Group: role_words}
+
+
 class PermissionNamesMixin:
-    """A choice of permissions by names in the reader's language."""
+    """A choice of permissions and roles by names in the reader's language."""
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
-        if field is not None and db_field.related_model is Permission:
-            field.label_from_instance = permission_words
+        if field is not None and db_field.related_model in _WORDS:
+            field.label_from_instance = _WORDS[db_field.related_model]
         return field
 
 
@@ -115,12 +118,16 @@ admin.site.unregister(Group)
 class SmsGroupAdmin(PermissionNamesMixin, GroupAdmin, BaseAdmin):
     """What the members of a group may do."""
 
-    list_display = ("name", "member_count")
+    list_display = ("role", "member_count")
     actions = None
     empty_text = _("There are no groups of permissions yet.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         return super().get_queryset(request).annotate(members=Count("user"))
+
+    @admin.display(description=_("name"), ordering="name")
+    def role(self, group: Group) -> str:
+        return role_words(group)
 
     @admin.display(description=_("members"), ordering="members")
     def member_count(self, group: Any) -> int:

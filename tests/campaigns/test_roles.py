@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import Group
 
+from tests.campaigns.building import make_user
+from tests.campaigns.screens import sign_in_superuser
+
 pytestmark = pytest.mark.django_db
 
 
@@ -58,3 +61,12 @@ def test_only_approvers_erase_people_and_export_all_about_them():
 
 def test_viewers_only_look():
     assert all(codename.startswith("view_") for codename in codenames("Viewer"))
+
+
+def test_roles_have_names_in_the_readers_language_and_keep_those_that_were_chosen(client):
+    Group.objects.create(name="Night shift")
+    sign_in_superuser(client, language="ru")
+    for address in ("/admin/auth/group/", f"/admin/campaigns/user/{make_user().pk}/change/"):
+        page = client.get(address).content.decode()
+        assert all(role in page for role in ("Оператор", "Согласующий", "Night shift")), address
+        assert "Approver" not in page
