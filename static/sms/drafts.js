@@ -284,8 +284,8 @@
 
         // --- what this browser has and the page has not ---------------------------------------------------------------
 
+        const kept = remembered(); // before anything that happens on this page is remembered
         function restore() {
-            const kept = remembered();
             if (!kept) {
                 return;
             }
