@@ -89,7 +89,8 @@ class SmsAdminSite(admin.AdminSite):
 
         @wraps(inner)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if request.method == "POST" and not self.has_permission(request) and (page := _page_it_came_from(request)):
+            is_signed_out = not request.user.is_authenticated
+            if request.method == "POST" and is_signed_out and (page := _page_it_came_from(request)):
                 if "text/html" in request.headers.get("Accept", ""):  # somebody reads the answer, not a script
                     messages.warning(
                         request,

@@ -194,7 +194,7 @@ def _earlier(world: World) -> None:
         for n in range(number * world.people // 36):
             status, reason = ("undelivered", "unreachable_temporary") if n % 9 == 4 else ("delivered", "")
             row = _message(person(400 + n), None, status, reason, purpose="quick", created_by=world.operator)
-            row.sent_at, row.status_at = at, at + timedelta(seconds=3 + n)
+            row.created_at, row.sent_at, row.status_at = at, at, at + timedelta(seconds=3 + n)
             row.day, row.region = timezone.localdate(at), ("US", "GB", "US", "DE")[n % 4]
             rows.append(row)
     SentMessage.objects.bulk_create(rows)

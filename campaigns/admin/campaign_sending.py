@@ -100,6 +100,7 @@ class CampaignSending(BaseAdmin):
         return {
             **figures_context(campaign, found),
             "preflight": found,
+            "basis": running.basis(forecast),
             "fewer": running.fewer_since(forecast),
             "needs_approval": needs_approval,
             "approval": given,
@@ -177,7 +178,9 @@ class CampaignSending(BaseAdmin):
         changed = running.outdated(kept, campaign, by_person=by_person) if kept else []
         if request.POST.get("version") != campaign_version(campaign):
             return " ".join([changed_meanwhile(campaign.updated_at), *changed])
-        if kept is None or kept.token != request.POST.get("forecast"):
+        if kept is not None and kept.status == ForecastStatus.COUNTING:
+            return f"{_t('It is still being counted.')} {again}"
+        if kept is None or running.basis(kept) != request.POST.get("forecast"):
             counted = _t("The figures were counted anew after you opened this page.")
             return f"{counted} {again}"
         return " ".join([*changed, again]) if changed else ""

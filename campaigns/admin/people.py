@@ -55,12 +55,20 @@ class PermissionNamesMixin:
         return field
 
 
+class RoleFilter(admin.RelatedFieldListFilter):
+    """The roles by the same names."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(str(group.pk), role_words(group)) for group in Group.objects.order_by("name")]
+
+
 @admin.register(User)
 class SmsUserAdmin(PermissionNamesMixin, UserAdmin, BaseAdmin):  # type: ignore[type-arg]
     """Django's own page for users, and how dates and words are shown to them."""
 
     change_password_form = PasswordForm
     list_display = ("username", "first_name", "last_name", "is_staff", "is_active", "time_zone", "last_login")
+    list_filter = ("is_staff", "is_superuser", "is_active", ("groups", RoleFilter))
     empty_text = _("There are no users.")
     fieldsets = (
         *(UserAdmin.fieldsets or ())[:2],

@@ -118,6 +118,8 @@ def _listed(row: str) -> str:
     return ", ".join(f"{row}.{name}" for name in COLUMNS)
 
 
+#: Whoever is free again because they opted out gets nothing either.
+_GETS_NOTHING = f"EXISTS (SELECT 1 FROM {OPT_OUTS} AS one WHERE one.canonical_number = {{0}}.canonical_number)"  # noqa: S608
 _EITHER = "(SELECT * FROM added UNION ALL SELECT * FROM removed) AS either"
 _CHANGED_CONTACTS = (
     f"added JOIN removed USING (id) JOIN {MEMBERS} AS member ON member.contact_id = added.id "
@@ -146,7 +148,8 @@ _OF_AN_UPDATE = {
     )
     + _append(
         AudienceFact.HOLDS,
-        "added JOIN removed USING (id) WHERE (added.held_since IS NULL AND removed.held_since IS NOT NULL) "
+        "added JOIN removed USING (id) WHERE (added.held_since IS NULL AND removed.held_since IS NOT NULL "
+        f"AND NOT {_GETS_NOTHING.format('removed')}) "
         "OR added.canonical_number <> removed.canonical_number",
     ),
     CONTACTS: _append(AudienceFact.CONTACTS, _CHANGED_CONTACTS, "member.contactgroup_id"),
@@ -216,7 +219,10 @@ def _differ(columns: Iterable[str]) -> str:
 def _sqlite() -> dict[str, str]:
     held = "{0}.held_since IS NOT NULL"
     is_held_now = "OLD.held_since IS NULL AND NEW.held_since IS NOT NULL"
-    is_freed = "(OLD.held_since IS NOT NULL AND NEW.held_since IS NULL) OR OLD.canonical_number <> NEW.canonical_number"
+    is_freed = (
+        f"(OLD.held_since IS NOT NULL AND NEW.held_since IS NULL AND NOT {_GETS_NOTHING.format('OLD')}) "
+        "OR OLD.canonical_number <> NEW.canonical_number"
+    )
     members = {row: _add(AudienceFact.MEMBERS, f"{row}.contactgroup_id") for row in ("OLD", "NEW")}
     fewer, opt_out, hold = _add(AudienceFact.FEWER), _add(AudienceFact.OPT_OUTS), _add(AudienceFact.HOLDS)
     made = (

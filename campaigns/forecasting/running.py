@@ -21,7 +21,7 @@ from campaigns.wakeups import wake
 
 from .changes import changes_of
 from .counting import EXAMPLES, SAMPLES, Judge, Question, count_part
-from .stamps import persons_of, stamp_of, what_changed, who_changed
+from .stamps import digest, persons_of, stamp_of, what_changed, who_changed
 from .tally import Tally, added
 
 logger = logging.getLogger(__name__)
@@ -77,9 +77,8 @@ def _is_believed(forecast: Forecast) -> bool:
 def _compare(forecast: Forecast, question: Question) -> list[str]:
     now = timezone.now()
     changed = who_changed(forecast.stamp, persons_of(question))
-    if not changed:
-        forecast.compared_at = now
-        Forecast.objects.filter(pk=forecast.pk, token=forecast.token).update(compared_at=now)
+    forecast.compared_at = None if changed else now  # the next look is not to believe what was found wrong
+    Forecast.objects.filter(pk=forecast.pk, token=forecast.token).update(compared_at=forecast.compared_at)
     return changed
 
 
@@ -125,6 +124,11 @@ def fewer_since(forecast: Forecast) -> int:
     Whoever of the forecast's people that concerns gets nothing.
     """
     return changes_of([])[AudienceFact.FEWER] - int(forecast.stamp.get("fewer", 0))
+
+
+def basis(forecast: Forecast) -> str:
+    """The same for two counts that differ by opt-outs alone: of the same people, texts and prices."""
+    return digest({name: value for name, value in forecast.stamp.items() if name != "fewer"})
 
 
 def _is_worth_another_count(forecast: Forecast) -> bool:

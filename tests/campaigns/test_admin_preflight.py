@@ -108,6 +108,7 @@ def test_it_can_be_counted_anew_by_hand(client, campaign):
 def test_figures_counted_anew_since_are_looked_at_again(client, campaign):
     sign_in_superuser(client)
     fields = hidden_fields(client.get(campaign_url(campaign, "launch")))
+    set_prices(p7="9")
     client.post(campaign_url(campaign, "recount"))
     response = client.post(campaign_url(campaign, "launch"), fields)
     assert "counted anew after you opened this page" in said(response)
@@ -128,6 +129,28 @@ def test_whoever_opts_out_after_the_look_is_left_out_and_holds_nobody_else_up(cl
     assert rows.filter(status="queued").count() == 3
 
 
+def test_a_colleagues_look_after_an_opt_out_holds_nobody_up_either(client, campaign):
+    sign_in_superuser(client)
+    fields = hidden_fields(client.get(campaign_url(campaign, "launch")))
+    optouts.record_opt_out(number(1), source=OptOutSource.KEYWORD)
+    before = there(running.latest(campaign)).token
+    client.get(campaign_url(campaign, "launch"))
+    assert there(running.latest(campaign)).token != before
+    client.post(campaign_url(campaign, "launch"), fields)
+    campaign.refresh_from_db()
+    assert campaign.status == CampaignStatus.FREEZING
+
+
+def test_nothing_is_sent_while_a_colleagues_look_is_still_being_counted(client, campaign, monkeypatch):
+    sign_in_superuser(client)
+    fields = hidden_fields(client.get(campaign_url(campaign, "launch")))
+    monkeypatch.setattr(running, "AT_ONCE", 0)
+    running.begin(campaign)
+    assert "It is still being counted." in said(client.post(campaign_url(campaign, "launch"), fields))
+    campaign.refresh_from_db()
+    assert campaign.status == CampaignStatus.DRAFT
+
+
 def test_an_opt_out_that_was_lifted_after_the_look_is_one_more_than_was_confirmed(client, campaign):
     optouts.record_opt_out(number(1), source=OptOutSource.KEYWORD)
     sign_in_superuser(client)
@@ -142,10 +165,10 @@ def test_the_opt_outs_since_a_large_audience_was_counted_are_told(client, campai
     monkeypatch.setattr(running, "AT_ONCE", 0)
     sign_in_superuser(client)
     running.begin(campaign, at_once=True)
-    assert "opted out since" not in text_of(client.get(campaign_url(campaign, "launch")))
+    assert "Since the counting" not in text_of(client.get(campaign_url(campaign, "launch")))
     optouts.record_opt_out(number(1), source=OptOutSource.KEYWORD)
     page = text_of(client.get(campaign_url(campaign, "launch")))
-    assert "1 person opted out since, chosen here or not; nobody who opts out gets anything." in page
+    assert "Since the counting began 1 person opted out or wrote what may mean that" in page
     assert "Send 4 messages" in page
 
 

@@ -77,6 +77,15 @@ def test_a_script_that_is_signed_out_leaves_no_message_behind(client):
     assert "nothing was done" not in text_of(client.get(page))
 
 
+def test_whoever_is_signed_in_and_no_member_of_staff_any_more_is_not_told_of_having_been_signed_out(client):
+    user = sign_in_superuser(client)
+    page = launched().get_absolute_url()
+    type(user).objects.update(is_staff=False)
+    headers = {"Referer": f"http://testserver{page}", "Accept": "text/html"}
+    answer = client.post(page, headers=headers, follow=True)
+    assert "nothing was done" not in text_of(answer)
+
+
 def test_signing_out_twice_is_signing_out(client):
     headers = {"Referer": "http://testserver/admin/", "Accept": "text/html"}
     assert client.post(reverse("admin:logout"), headers=headers).url == reverse("admin:index")

@@ -66,7 +66,7 @@ def test_viewers_only_look():
 def test_roles_have_names_in_the_readers_language_and_keep_those_that_were_chosen(client):
     Group.objects.create(name="Night shift")
     sign_in_superuser(client, language="ru")
-    for address in ("/admin/auth/group/", f"/admin/campaigns/user/{make_user().pk}/change/"):
+    for address in ("/admin/auth/group/", "/admin/campaigns/user/", f"/admin/campaigns/user/{make_user().pk}/change/"):
         page = client.get(address).content.decode()
         assert all(role in page for role in ("Оператор", "Согласующий", "Night shift")), address
         assert "Approver" not in page

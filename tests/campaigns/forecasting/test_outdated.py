@@ -268,7 +268,19 @@ def hold_a_known_one(campaign: Campaign) -> None:
     Conversation.objects.filter(phone_number=PLAIN).update(held_since=timezone.now())
 
 
-FEWER = {"opt-out": opt_out, "many": opt_out_many, "hold": hold, "hold of a known one": hold_a_known_one}
+def opt_out_who_was_held(campaign: Campaign) -> None:
+    """A second, clear answer; or a colleague has reviewed the first."""
+    optouts.record_opt_out(HELD, source=OptOutSource.KEYWORD)
+    Conversation.objects.filter(phone_number=HELD).update(held_since=None)
+
+
+FEWER = {
+    "held, then out": opt_out_who_was_held,
+    "opt-out": opt_out,
+    "many": opt_out_many,
+    "hold": hold,
+    "hold of a known one": hold_a_known_one,
+}
 
 
 @pytest.mark.parametrize("name", FEWER)
@@ -392,6 +404,13 @@ def test_a_comparison_that_found_nothing_is_noted(smart):
     with CaptureQueriesContext(connection) as looked:
         running.outdated(there(running.latest(smart)), smart)
     assert _reads_people(looked) == []
+
+
+def test_what_a_comparison_found_wrong_is_not_believed_by_the_next_look(smart):
+    before = running.holding(smart)
+    make_contact(number(7), attributes={"city": "Omsk"})
+    assert running.outdated(before, smart, by_person=True)
+    assert running.holding(smart).token != before.token
 
 
 def test_a_clock_that_was_set_back_makes_nobody_believe_for_longer(smart):
