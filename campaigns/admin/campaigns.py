@@ -269,16 +269,16 @@ class CampaignAdmin(ArchivingMixin, CampaignWriting):
             audit.record("change", actor=actor, campaign=obj, subject=obj.name, changes=changes_of(form))
 
     def response_add(self, request: HttpRequest, obj: Campaign, post_url_continue: str | None = None) -> HttpResponse:
-        return self._after_saving(request, obj) or super().response_add(request, obj, post_url_continue)
+        return self._after_saving(request, obj, "new") or super().response_add(request, obj, post_url_continue)
 
     def response_change(self, request: HttpRequest, obj: Campaign) -> HttpResponse:
-        return self._after_saving(request, obj) or super().response_change(request, obj)
+        return self._after_saving(request, obj, str(obj.pk)) or super().response_change(request, obj)
 
-    def _after_saving(self, request: HttpRequest, obj: Campaign) -> HttpResponse | None:
+    def _after_saving(self, request: HttpRequest, obj: Campaign, kept_as: str) -> HttpResponse | None:
         """Saving leads to the campaign's own page, where it can be tested and sent."""
         if not {"_send", "_save", "_over"} & set(request.POST):
             return None
-        said, tag = _t("“%(name)s” is saved.") % {"name": obj.name}, f"saved-by-{acting_user(request).pk}"
+        said, tag = _t("“%(name)s” is saved.") % {"name": obj.name}, f"saved-by-{acting_user(request).pk}:{kept_as}"
         self.message_user(request, said, messages.SUCCESS, extra_tags=tag)
         if "_send" in request.POST:
             return HttpResponseRedirect(action_url(obj, "launch"))

@@ -166,7 +166,7 @@ class ConversationAdmin(NumberSearchMixin, ReadOnlyAdmin):
             "may_review": self.has_review_permission(request) and conversation.held_since is not None,
             "is_mine": conversation.assigned_to_id == request.user.pk,
             "answer_form": answer_form or AnswerForm(initial={"nonce": new_nonce()}),
-            "keeper": f"{request.user.pk}:answer:{conversation.pk}",
+            "keeper": _keeper(request, conversation),
             "urls": {name: reverse(f"admin:campaigns_conversation_{name}", args=[conversation.pk]) for name in ACTIONS},
         }
 
@@ -201,12 +201,14 @@ class ConversationAdmin(NumberSearchMixin, ReadOnlyAdmin):
         except InboxError as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(conversation.get_absolute_url())
-        self._say_answered(request, message, is_new)
+        self._say_answered(request, conversation, message, is_new)
         return HttpResponseRedirect(conversation.get_absolute_url())
 
-    def _say_answered(self, request: HttpRequest, message: SentMessage, is_new: bool) -> None:
+    def _say_answered(
+        self, request: HttpRequest, conversation: Conversation, message: SentMessage, is_new: bool
+    ) -> None:
         """With the sign by which the browser forgets its copy of the text."""
-        tag = f"saved-by-{acting_user(request).pk}"
+        tag = f"saved-by-{_keeper(request, conversation)}"
         if not is_new:
             self.message_user(request, _t("This answer was sent before; it goes out once."), messages.WARNING, tag)
         elif message.status == MessageStatus.SUPPRESSED:
@@ -293,3 +295,8 @@ def _moment_in(text: str) -> datetime | None:
     except ValueError:
         return None
     return found if found is not None and found.tzinfo is not None else None
+
+
+def _keeper(request: HttpRequest, conversation: Conversation) -> str:
+    """Under which name a browser keeps an answer that is being written."""
+    return f"{acting_user(request).pk}:answer:{conversation.pk}"

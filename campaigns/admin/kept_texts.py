@@ -16,12 +16,16 @@ class KeptTextsAdmin(BaseAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         obj = kwargs.get("obj")
         if self._is_written(request, obj):
-            context["kept_as"] = f"{acting_user(request).pk}:{self.opts.model_name}:{obj.pk if obj else 'new'}"
+            context["kept_as"] = self._kept_as(request, obj)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def save_related(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        super().save_related(request, *args, **kwargs)
-        request.texts_were_saved = True  # type: ignore[attr-defined]
+    def _kept_as(self, request: HttpRequest, obj: Any) -> str:
+        """Under which name the browser keeps it."""
+        return f"{acting_user(request).pk}:{self.opts.model_name}:{obj.pk if obj else 'new'}"
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        request.saved_texts = self._kept_as(request, form.instance if change else None)  # type: ignore[attr-defined]
 
     def message_user(
         self,
@@ -31,6 +35,6 @@ class KeptTextsAdmin(BaseAdmin):
         extra_tags: str = "",
         fail_silently: bool = False,
     ) -> None:
-        if getattr(request, "texts_were_saved", False):
-            extra_tags = f"{extra_tags} saved-by-{acting_user(request).pk}".strip()
+        if kept_as := getattr(request, "saved_texts", ""):
+            extra_tags = f"{extra_tags} saved-by-{kept_as}".strip()
         super().message_user(request, message, level, extra_tags, fail_silently)

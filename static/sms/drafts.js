@@ -27,14 +27,32 @@
             .filter(([key, value]) => typeof value === "string" && !SKIPPED.has(key) && !key.startsWith("_"));
         const same = (one, other) => JSON.stringify(one.filter(([key]) => key !== "version")) === JSON.stringify(other.filter(([key]) => key !== "version"));
         const begun = entries();
-        // Whether nothing was written, even before this script was there.
-        const isUntouched = (field) => (field.type === "checkbox" ? field.checked === field.defaultChecked : field.value === field.defaultValue);
+        // Whether nothing was written, even before this script was there. A form that was refused holds what was.
+        const isRefused = Boolean(form.querySelector(".errornote, .errorlist"));
         const written = () => [...form.elements]
-            .filter((field) => field.defaultValue !== undefined && field.type !== "hidden" && !isUntouched(field));
-        const isBlank = () => written().length === 0;
+            .filter((field) => (field.options || field.defaultValue !== undefined) && field.type !== "hidden" && !isUntouched(field));
+        const isBlank = () => !isRefused && written().length === 0;
         // What the browser itself fills in again after a reload, without the rows that were added.
-        const isPartOf = (kept) => written()
-            .every((field) => kept.some(([key, value]) => key === field.name && value === field.value));
+        const isPartOf = (copy) => written().every((field) => (field.type === "checkbox" && !field.checked
+            ? !copy.some(([key]) => key === field.name)
+            : copy.some(([key, value]) => key === field.name && value === field.value)));
+        function usualValues(field) {
+            if (field.type === "checkbox") {
+                return field.defaultChecked ? [field.value] : [];
+            }
+            if (field.options) {
+                const usual = [...field.options].filter((one) => one.defaultSelected);
+                return (usual.length || field.multiple ? usual : [...field.options].slice(0, 1)).map((one) => one.value);
+            }
+            return field.defaultValue === undefined ? [] : [field.defaultValue];
+        }
+        function isUntouched(field) {
+            if (field.type === "checkbox") {
+                return field.checked === field.defaultChecked;
+            }
+            const values = field.options ? [...field.selectedOptions].map((one) => one.value) : [field.value];
+            return JSON.stringify(values) === JSON.stringify(usualValues(field));
+        }
 
         const labels = () => Object.fromEntries([...form.querySelectorAll("select[multiple]")]
             .map((select) => [select.name, Object.fromEntries([...select.selectedOptions].map((one) => [one.value, one.text]))]));
@@ -42,7 +60,7 @@
         // `submitted`: a page that says that it is saved (ui.js) makes an end of it.
         const remember = (submitted = false) => {
             try {
-                window.localStorage.setItem(name, JSON.stringify({entries: entries(), labels: labels(), submitted}));
+                window.localStorage.setItem(name, JSON.stringify({entries: entries(), labels: labels(), submitted, base}));
             } catch {
                 // full, or not allowed: the server keeps it
             }
@@ -61,6 +79,12 @@
                 return null;
             }
         };
+        const kept = remembered(); // before anything that happens on this page is remembered
+        // What stood here before anything was written. A refused form does not show that any more.
+        const stood = [...form.elements].filter((field) => field.name && !SKIPPED.has(field.name) && field.name !== "nonce")
+            .flatMap((field) => usualValues(field).map((value) => [field.name, value]));
+        const base = isRefused && kept?.base ? kept.base : stood;
+        let isOffered = !kept; // before that nothing takes the place of the copy
 
         // Rows that can be added to a form, of which the page knows how many there are and what each is stored as.
         const ofARow = (key) => /-\d+-/.test(key);
@@ -236,6 +260,10 @@
         // --- when ---------------------------------------------------------------------------------------------------
 
         const touched = () => {
+            if (!isOffered) {
+                changed = true;
+                return;
+            }
             if (!place.dataset.url && isBlank()) {
                 forget(); // taken back by hand
                 return;
@@ -284,30 +312,51 @@
 
         // --- what this browser has and the page has not ---------------------------------------------------------------
 
-        const kept = remembered(); // before anything that happens on this page is remembered
-        function restore() {
-            if (!kept) {
-                return;
-            }
-            if (!place.dataset.url && !isPartOf(kept.entries)) {
-                return; // written while this page was loading
-            }
-            if (same(kept.entries, entries()) || form.querySelector(".errornote")) {
+        // A page that somebody has saved since is not overwritten unasked; nor is what was written while it was loading.
+        const isAsItWas = () => Boolean(place.dataset.url)
+            || (isPartOf(kept.entries) && (!kept.base || same(kept.base, stood)));
+
+        function offer() {
+            if (same(kept.entries, entries()) || isRefused) {
                 if (place.dataset.url) { // else a refused form is all that holds it
                     forget();
                 }
                 return;
             }
             const shown = entries();
-            fillIn(kept.entries, kept.labels);
-            mindTheNonce(shown);
-            const line = tell("restored");
+            const fill = () => {
+                fillIn(kept.entries, kept.labels);
+                mindTheNonce(shown);
+                const line = tell("restored");
+                line.querySelector("[data-undo-restore]").addEventListener("click", () => {
+                    fillIn(shown);
+                    forget();
+                    trouble.replaceChildren();
+                });
+                changed = true;
+            };
+            if (isAsItWas()) {
+                fill();
+                return;
+            }
+            const line = tell("older");
             line.querySelector("[data-undo-restore]").addEventListener("click", () => {
-                fillIn(shown);
                 forget();
                 trouble.replaceChildren();
             });
-            touched();
+            line.querySelector("[data-restore]").addEventListener("click", () => {
+                fill();
+                touched();
+            });
+        }
+        function restore() {
+            if (kept) {
+                offer();
+                isOffered = true;
+                if (changed) {
+                    touched();
+                }
+            }
         }
         // After what the admin's own scripts do once the page is there: rows can be added only then.
         window.addEventListener("load", () => (window.django ? window.django.jQuery(restore) : restore()));

@@ -7,17 +7,17 @@
             window.setTimeout(() => form.querySelectorAll("button[type=submit]").forEach((b) => { b.disabled = true; }));
         });
     });
-    // What was typed into a form is kept by the browser until a page says that it is saved (drafts.js).
-    const saved = document.querySelector("[class*=saved-by-]")?.className.match(/saved-by-(\d+)/);
-    if (saved) {
+    // What was typed into a form is kept by the browser until a page says that just that is saved (drafts.js).
+    document.querySelectorAll("[class*=saved-by-]").forEach((message) => {
+        const name = `draft:${[...message.classList].find((one) => one.startsWith("saved-by-")).replace("saved-by-", "")}`;
         try {
-            Object.entries(window.localStorage)
-                .filter(([name, kept]) => name.startsWith(`draft:${saved[1]}:`) && JSON.parse(kept).submitted)
-                .forEach(([name]) => window.localStorage.removeItem(name));
+            if (JSON.parse(window.localStorage.getItem(name))?.submitted) {
+                window.localStorage.removeItem(name);
+            }
         } catch {
             // not allowed: then nothing is kept there either
         }
-    }
+    });
     // Coming back by the back button finds the buttons usable again.
     window.addEventListener("pageshow", () => {
         document.querySelectorAll("form[data-once] button[type=submit]").forEach((b) => { b.disabled = false; });

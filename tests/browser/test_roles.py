@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, Route, expect
 
 from campaigns import replies
-from campaigns.models import Conversation, MessageTemplate, SentMessage
+from campaigns.models import AutomaticReply, Conversation, MessageTemplate, SentMessage
 from sms_backends import IncomingSms
 from tests.browser.conftest import PASSWORD
 from tests.browser.operator import PATIENCE
@@ -207,6 +207,52 @@ def test_a_template_in_several_languages_survives_the_end_of_the_session(sign_in
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("was changed successfully")).to_be_visible()
     assert MessageTemplate.objects.get().texts_by_language() == {"de": "Guten Tag"}
+    assert complaints == []
+
+
+def test_a_copy_is_not_put_over_what_a_colleague_saved_since_and_no_other_saving_ends_it(sign_in, complaints):
+    template = MessageTemplate.objects.create(name="Greeting", body="Hello")
+    address = f"/admin/campaigns/messagetemplate/{template.pk}/change/"
+    page = sign_in("olga", "Operator").page
+    page.goto(address)
+    page.locator("#id_body").fill("Good morning")
+    Session.objects.all().delete()
+    page.get_by_role("button", name="Save", exact=True).click()
+    MessageTemplate.objects.update(body="Hello, by Boris")
+    page.goto("/admin/campaigns/messagetemplate/add/")
+    sign_in_again(page)
+    page.locator("#id_name").fill("Another")
+    page.locator("#id_body").fill("Another text")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was added successfully")).to_be_visible()
+    page.goto(address)
+    expect(page.get_by_text("since then it was saved in another way")).to_be_visible()
+    expect(page.locator("#id_body")).to_have_value("Hello, by Boris")
+    page.get_by_role("button", name="Fill in what you wrote").click()
+    expect(page.locator("#id_body")).to_have_value("Good morning")
+    page.get_by_role("button", name="Throw it away").click()
+    expect(page.locator("#id_body")).to_have_value("Hello, by Boris")
+    assert complaints == []
+
+
+def test_an_automatic_answer_that_was_refused_survives_a_choice_and_the_end_of_the_session(sign_in, complaints):
+    AutomaticReply.objects.create(meaning="stop", language="en", text="Bye")
+    page = sign_in("olga", "Operator").page
+    page.goto("/admin/campaigns/automaticreply/add/")
+    page.locator("#id_meaning").select_option("stop")
+    page.locator("#id_language").select_option("en")
+    page.locator("#id_text").fill("We will not write to you again")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".errornote")).to_be_visible()
+    page.locator("#id_language").select_option("ru")
+    Session.objects.all().delete()
+    page.get_by_role("button", name="Save", exact=True).click()
+    sign_in_again(page)
+    expect(page.locator("#id_text")).to_have_value("We will not write to you again")
+    expect(page.locator("#id_language")).to_have_value("ru")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was added successfully")).to_be_visible()
+    assert AutomaticReply.objects.get(language="ru").text == "We will not write to you again"
     assert complaints == []
 
 
