@@ -195,19 +195,22 @@ def test_a_template_in_several_languages_survives_the_end_of_the_session(sign_in
     page.locator("#id_texts-1-body").fill("Guten Morgen")
     page.reload()
     expect(page.locator("#id_texts-1-body")).to_have_value("Guten Morgen")
-    page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("was added successfully")).to_be_visible()
-    assert MessageTemplate.objects.get().texts_by_language() == {"de": "Guten Morgen"}
+    expect_template_saved(page, "was added successfully", de="Guten Morgen")
     page.goto("/admin/campaigns/messagetemplate/add/")
     expect(page.locator("#id_body")).to_have_value("")
     page.goto(f"/admin/campaigns/messagetemplate/{MessageTemplate.objects.get().pk}/change/")
     page.locator("#id_texts-0-body").fill("Guten Tag")
     page.reload()
     expect(page.locator("#id_texts-0-body")).to_have_value("Guten Tag")
-    page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("was changed successfully")).to_be_visible()
-    assert MessageTemplate.objects.get().texts_by_language() == {"de": "Guten Tag"}
+    expect_template_saved(page, "was changed successfully", de="Guten Tag")
     assert complaints == []
+
+
+def expect_template_saved(page: Page, words: str, **texts: str) -> None:
+    """Presses Save; there is one template then, with these texts in other languages."""
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text(words)).to_be_visible()
+    assert MessageTemplate.objects.get().texts_by_language() == texts
 
 
 def test_a_copy_is_not_put_over_what_a_colleague_saved_since_and_no_other_saving_ends_it(sign_in, complaints):
